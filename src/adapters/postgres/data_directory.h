@@ -1,0 +1,86 @@
+// Everything of a PostgreSQL server that is files: its directory, the configuration in it, the TLS files beside it and
+// the durable markers of the agent. Blocking functions; callers run them on the pool. Starts no process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "adapters/postgres/postgres_config.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/lsn.h"
+
+namespace gemel::adapters::postgres {
+
+enum class BootstrapPhase { none, unfinished, complete };
+
+/// Runs the steps until one fails; the first failure, or success.
+template <typename... Steps>
+Status in_order(Steps... steps) {
+  Status status;
+  ((status ? void(status = steps()) : void()), ...);
+  return status;
+}
+
+/// What the disk says at one moment.
+struct DiskFacts {
+  bool has_data = false;           // a finished or unfinished data directory (PG_VERSION is there)
+  bool has_rewind_marker = false;  // an unfinished rewind or clone: never start
+  BootstrapPhase bootstrap = BootstrapPhase::none;
+  Epoch served;
+  NodeSet names;
+  NodeId upstream;
+  pid_t postmaster = 0;       // from postmaster.pid; 0: no such file
+  std::string control_stamp;  // changes whenever pg_control is written
+};
+
+/// Value; copies share nothing but the paths. Any thread, one caller at a time per directory.
+class DataDirectory {
+ public:
+  /// `not_found` when the configured user does not exist.
+  static Result<DataDirectory> open(PostgresConfig config);
+
+  /// `corrupt` or `unavailable` when a file that is there cannot be understood: the facts are unknown then.
+  [[nodiscard]] Result<DiskFacts> read() const;
+
+  /// Directories, TLS copies (0600, server's user) and the password file. Idempotent.
+  [[nodiscard]] Status prepare_surroundings() const;
+  /// An empty data directory (0700, server's user) and nothing that was in it; epoch.served goes with it.
+  [[nodiscard]] Status wipe() const;
+  [[nodiscard]] Status write_configuration(const NodeId& upstream, const NodeSet& names) const;
+  [[nodiscard]] Status write_names(const NodeSet& names) const;
+  [[nodiscard]] Status write_upstream(const NodeId& upstream) const;
+  /// Durable: whoever starts this directory, it comes up as a standby.
+  [[nodiscard]] Status lay_standby_signal() const;
+  [[nodiscard]] Status remove_standby_signal() const;
+  /// Lock files of a postmaster that is certainly gone: after a reboot its process id may belong to somebody else.
+  [[nodiscard]] Status remove_stale_locks() const;
+
+  [[nodiscard]] Status set_rewind_marker(std::string_view why) const;
+  [[nodiscard]] Status clear_rewind_marker() const;
+  [[nodiscard]] Status set_bootstrap(BootstrapPhase phase) const;
+  /// Durable; never lowers what is there.
+  [[nodiscard]] Status raise_served(Epoch epoch) const;
+  [[nodiscard]] Status forget_served() const;
+
+  /// Where `timeline` began, from its history file in pg_wal.
+  [[nodiscard]] Result<Lsn> switch_lsn(std::uint32_t timeline) const;
+
+ private:
+  struct Owner {
+    uid_t user = 0;
+    gid_t group = 0;
+  };
+  DataDirectory(PostgresConfig config, Owner owner) : config_(std::move(config)), owner_(owner) {}
+  [[nodiscard]] Status install(const std::filesystem::path& path, std::string_view content) const;
+  [[nodiscard]] Status make_directory(const std::filesystem::path& path, mode_t mode) const;
+  [[nodiscard]] Status copy_tls(const std::filesystem::path& source, const char* name) const;
+
+  PostgresConfig config_;
+  Owner owner_;
+};
+
+}  // namespace gemel::adapters::postgres

@@ -1,0 +1,291 @@
+// What only a real server can show: cancelled commit waits, frozen processes, markers on disk, who may log in,
+// adoption after a restart of the agent, crashes of the postmaster.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "adapters/postgres/postgres_session.h"
+#include "adapters/postgres/test_servers.h"
+#include "runtime/files.h"
+
+namespace gemel::adapters::postgres {
+namespace {
+using core::PostgresFacts;
+using core::PostgresRun;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+const NodeId db1{"db1"};
+const NodeId db2{"db2"};
+
+runtime::Task<Result<PostgresFacts>> until(RealPostgres* server, std::function<bool(const PostgresFacts&)> wanted) {
+  const TimePoint deadline = runtime::boot_now() + 15s;
+  for (;;) {
+    auto facts = co_await server->observe();
+    if (!facts || wanted(*facts)) co_return facts;
+    if (runtime::boot_now() > deadline) co_return fail(ErrorCode::timed_out, "the facts never came");
+    co_await runtime::sleep_for(5ms);
+  }
+}
+
+runtime::Task<Result<Rows>> ask(boost::asio::any_io_executor executor, std::string conninfo, std::string sql) {
+  auto session = co_await PqConnection::connect(executor, conninfo, 2s);
+  if (!session) co_return std::unexpected(session.error());
+  co_return co_await session->query(sql, {}, 10s);
+}
+
+struct Waiting {
+  bool is_done = false;
+  Result<Rows> outcome;
+  std::string sqlstate;
+};
+runtime::Task<void> keep(std::shared_ptr<Waiting> waiting, std::shared_ptr<PqConnection> session, std::string sql) {
+  waiting->outcome = co_await session->query(sql, {}, 20s);
+  waiting->sqlstate = session->last_sqlstate();
+  waiting->is_done = true;
+}
+
+class RealPostgresTest : public testing::Test {
+ protected:
+  template <typename T>
+  T value(Result<T> result) {
+    EXPECT_TRUE(result.has_value()) << result.error().to_string();
+    return std::move(result).value();
+  }
+  void done(const Status& status) { ASSERT_TRUE(status.has_value()) << status.error().to_string(); }
+  void make_primary(TestServer& server) {
+    done(pair_.run(server->bootstrap()));
+    done(pair_.run(server->start({}, {})));
+    value(pair_.run(server->promote({})));
+  }
+  void make_standby(TestServer& server, const NodeId& source) {
+    {
+      const Stopwatch watch("clone");
+      done(pair_.run(server->clone(source)));
+    }
+    {
+      const Stopwatch watch("start");
+      done(pair_.run(server->start(source, {})));
+    }
+    const Stopwatch watch("receiving");
+    facts_when(server, [](const PostgresFacts& seen) { return seen.is_receiving; });
+  }
+  PostgresFacts facts(TestServer& server) { return value(pair_.run(server->observe())); }
+  PostgresFacts facts_when(TestServer& server, std::function<bool(const PostgresFacts&)> wanted) {
+    return value(pair_.run(until(&*server, std::move(wanted))));
+  }
+  std::shared_ptr<PqConnection> connect(const std::string& conninfo) {
+    return std::make_shared<PqConnection>(
+        value(pair_.run(PqConnection::connect(pair_.loop.get_executor(), conninfo, 2s))));
+  }
+  Result<Rows> local(TestServer& server, const std::string& sql, const std::string& database = "postgres") {
+    return pair_.run(ask(pair_.loop.get_executor(), local_conninfo(server.config(), database), sql));
+  }
+  Result<Rows> as_application(TestServer& server, const std::string& sql) {
+    return pair_.run(ask(pair_.loop.get_executor(), server.application_conninfo(), sql));
+  }
+  TestPair pair_;
+};
+
+TEST_F(RealPostgresTest, sessions_keep_the_outcomes_apart) {
+  auto& server = *pair_.first;
+  make_primary(server);
+  const auto session = connect(local_conninfo(server.config(), "postgres"));
+  value(pair_.run(session->query("create table t (n int primary key); insert into t values (1)", {}, 2s)));
+  const auto twice = pair_.run(session->query("insert into t values ($1)", {"1"}, 2s));
+  ASSERT_FALSE(twice.has_value());
+  EXPECT_EQ(twice.error().code, ErrorCode::conflict);
+  EXPECT_EQ(session->last_sqlstate(), "23505");
+  EXPECT_FALSE(session->is_connection_lost());
+  EXPECT_EQ(pair_.run(session->query("selec", {}, 2s)).error().code, ErrorCode::invalid);
+  const auto rows = value(pair_.run(session->query_all("select 1, null; select n as m from t", 2s)));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].values[0][1], std::nullopt);
+  EXPECT_EQ(rows[1].columns, std::vector<std::string>{"m"});
+  EXPECT_EQ(value(pair_.run(session->query("update t set n = 5", {}, 2s))).affected, 1U);
+  const auto late = pair_.run(session->query("select pg_sleep(30)", {}, 50ms));
+  EXPECT_EQ(late.error().code, ErrorCode::timed_out);
+  EXPECT_TRUE(session->is_connection_lost());
+  EXPECT_EQ(pair_.run(session->query("select 1", {}, 1s)).error().code, ErrorCode::unavailable);
+  // A session that is ended by the server while a query waits: the query was certainly rolled back.
+  const auto victim = connect(local_conninfo(server.config(), "postgres"));
+  const auto waiting = std::make_shared<Waiting>();
+  runtime::TaskScope scope(pair_.loop.get_executor(), "test");
+  scope.spawn("sleep", keep(waiting, victim, "select pg_sleep(30)"));
+  const auto pid = std::to_string(victim->backend_pid());
+  while (
+      local(server, "select 1 from pg_stat_activity where wait_event = 'PgSleep' and pid = " + pid)->values.empty()) {
+  }
+  value(local(server, "select pg_terminate_backend(" + pid + ")"));
+  while (!waiting->is_done) pair_.loop.run_one();
+  EXPECT_EQ(waiting->outcome.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(waiting->sqlstate, "57P01");
+}
+
+TEST_F(RealPostgresTest, cancelled_wait_for_the_standby_is_unknown) {
+  auto& server = *pair_.first;
+  make_primary(server);
+  value(as_application(server, "create table t (n int)"));
+  value(pair_.run(server->set_names({db2}, true)));
+  const auto session = connect(server.application_conninfo());
+  const auto waiting = std::make_shared<Waiting>();
+  runtime::TaskScope scope(pair_.loop.get_executor(), "test");
+  scope.spawn("insert", keep(waiting, session, "insert into t values (1)"));
+  while (local(server, "select 1 from pg_stat_activity where wait_event = 'SyncRep'")->values.empty()) {
+  }
+  EXPECT_FALSE(waiting->is_done);
+  value(local(server, "select pg_cancel_backend(" + std::to_string(session->backend_pid()) + ")"));
+  while (!waiting->is_done) pair_.loop.run_one();
+  ASSERT_FALSE(waiting->outcome.has_value()) << "never acknowledged";
+  EXPECT_EQ(waiting->outcome.error().code, ErrorCode::timed_out);
+  EXPECT_EQ(waiting->sqlstate, "01000");
+  // The server itself calls it a success and shows the row: that is why the warning counts.
+  EXPECT_EQ(value(local(server, "select count(*) from t", "gemel")).first(), "1");
+  // The old list is still in force for old sessions until the barrier; with it a commit goes through at once.
+  value(pair_.run(server->set_names({}, true)));
+  EXPECT_TRUE(pair_.run(session->query("insert into t values (2)", {}, 2s)).has_value());
+}
+
+TEST_F(RealPostgresTest, admits_only_who_is_named) {
+  auto& server = *pair_.first;
+  make_primary(server);
+  EXPECT_EQ(value(as_application(server, "select current_user")).first(), "cliqr");
+  EXPECT_EQ(value(local(server, "select setting from pg_settings where name = 'data_checksums'")).first(), "on");
+  EXPECT_EQ(value(local(server, "select count(*) from pg_authid where rolpassword not like 'SCRAM-SHA-256%'")).first(),
+            "0");
+  EXPECT_EQ(as_application(server, "select pg_terminate_backend(1)").error().code, ErrorCode::denied);
+  EXPECT_EQ(as_application(server, "select pg_cancel_backend(1)").error().code, ErrorCode::denied);
+  const auto refused = [&](std::map<std::string, std::string> change) {
+    std::map<std::string, std::string> options{
+        {"host", "127.0.0.1"}, {"port", std::to_string(server.config().port)},     {"user", "cliqr"},
+        {"dbname", "gemel"},   {"password", server.config().application.password}, {"sslmode", "require"}};
+    change.merge(options);
+    const auto answer = pair_.run(ask(pair_.loop.get_executor(), make_conninfo(change), "select 1"));
+    return answer.has_value() ? std::string("admitted") : answer.error().message;
+  };
+  EXPECT_EQ(refused({}), "admitted");
+  EXPECT_THAT(refused({{"sslmode", "disable"}}), HasSubstr("pg_hba.conf rejects"));
+  EXPECT_THAT(refused({{"password", "wrong"}}), HasSubstr("password authentication failed"));
+  EXPECT_THAT(refused({{"user", "postgres"}, {"dbname", "postgres"}}), HasSubstr("pg_hba.conf rejects"));
+  EXPECT_THAT(refused({{"user", "gemel_rewind"}, {"dbname", "postgres"}, {"password", "rewind-1"}}),
+              HasSubstr("requires a valid client certificate"));
+  EXPECT_THAT(refused({{"user", "gemel_rewind"}, {"password", "rewind-1"}}), HasSubstr("pg_hba.conf rejects"));
+}
+
+TEST_F(RealPostgresTest, unfinished_work_is_never_started) {
+  auto& first = *pair_.first;
+  auto& second = *pair_.second;
+  const auto marker = second.config().state_dir / "bootstrap.marker";
+  // A directory that bootstrap did not begin is left alone.
+  std::filesystem::create_directories(first.config().data_dir);
+  std::ofstream(first.config().data_dir / "PG_VERSION") << "15\n";
+  EXPECT_EQ(pair_.run(first->bootstrap()).error().code, ErrorCode::refused);
+  // One that it began is wiped and made anew.
+  done(runtime::write_file_durably(first.config().state_dir / "bootstrap.marker", "unfinished\n", 0600));
+  EXPECT_EQ(facts(first).run, PostgresRun::absent);
+  make_primary(first);
+  done(pair_.run(first->mark_served(Epoch{4})));
+  make_standby(second, db1);
+  EXPECT_FALSE(std::filesystem::exists(marker));
+  done(pair_.run(second->kill()));
+  done(pair_.run(second->mark_served(Epoch{2})));
+  // A rewind that was cut short.
+  done(runtime::write_file_durably(second.config().state_dir / "rewind.marker", "x", 0600));
+  EXPECT_EQ(facts(second).run, PostgresRun::ruined);
+  EXPECT_EQ(pair_.run(second->start(db1, {})).error().code, ErrorCode::refused);
+  EXPECT_EQ(pair_.run(second->rewind(db1)).error().code, ErrorCode::refused);
+  EXPECT_EQ(pair_.run(second->bootstrap()).error().code, ErrorCode::refused);
+  make_standby(second, db1);
+  EXPECT_EQ(facts(second).served, Epoch{}) << "the epochs went with the directory";
+  EXPECT_EQ(facts(second).system_id, facts(first).system_id);
+}
+
+TEST_F(RealPostgresTest, failed_rewind_stays_ruined_until_cloned) {
+  make_primary(*pair_.first);
+  make_standby(*pair_.second, db1);
+  done(pair_.run((*pair_.second)->kill()));
+  // The tool cannot understand this control file and gives up; how far it came is nobody's business.
+  done(
+      runtime::write_file_durably(pair_.second->config().data_dir / "global/pg_control", std::string(8192, 'x'), 0600));
+  const auto rewound = pair_.run((*pair_.second)->rewind(db1));
+  ASSERT_FALSE(rewound.has_value());
+  EXPECT_THAT(rewound.error().message, HasSubstr("pg_rewind"));
+  EXPECT_EQ(facts(*pair_.second).run, PostgresRun::ruined);
+  make_standby(*pair_.second, db1);
+}
+
+TEST_F(RealPostgresTest, stop_ends_in_time_although_the_standby_is_frozen) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  make_standby(*pair_.second, db1);
+  pair_.second->freeze();
+  const TimePoint begin = runtime::boot_now();
+  const auto end = pair_.run(first->stop(300ms));
+  const Duration took = runtime::boot_now() - begin;
+  pair_.second->thaw();
+  ASSERT_TRUE(end.has_value()) << end.error().to_string();
+  EXPECT_EQ(*end, Lsn{}) << "killed, so there is no shutdown checkpoint to rely on";
+  EXPECT_GE(took, 300ms);
+  EXPECT_LT(took, 2s);
+  EXPECT_EQ(facts(first).run, PostgresRun::stopped);
+  done(pair_.run(first->start({}, {})));
+  EXPECT_EQ(facts(first).run, PostgresRun::standby);
+}
+
+TEST_F(RealPostgresTest, silent_primary_shows_in_the_write_probe) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  EXPECT_EQ(facts(first).write_probe_age, 0ns);
+  first.freeze();
+  const TimePoint begin = runtime::boot_now();
+  const auto silent = facts_when(first, [](const PostgresFacts& seen) { return seen.write_probe_age > 1500ms; });
+  EXPECT_EQ(silent.run, PostgresRun::primary);
+  const TimePoint before = runtime::boot_now();
+  facts(first);
+  EXPECT_LT(runtime::boot_now() - before, 400ms) << "observing a frozen server is bounded";
+  EXPECT_GE(runtime::boot_now() - begin, 1s);
+  first.thaw();
+  facts_when(first, [](const PostgresFacts& seen) { return seen.write_probe_age == 0ns; });
+}
+
+TEST_F(RealPostgresTest, adopts_a_running_server_and_hears_its_end) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  first.reopen();
+  EXPECT_EQ(facts(first).run, PostgresRun::primary);
+  const auto ends = std::make_shared<int>(0);  // outlives the test: tearing down ends the server once more
+  first->on_exit([ends] { ++*ends; });
+  const auto pid = value(local(first, "select pg_backend_pid()"));
+  EXPECT_FALSE(pid.first().empty());
+  const auto text = value(runtime::read_file(first.config().data_dir / "postmaster.pid"));
+  const TimePoint begin = runtime::boot_now();
+  ASSERT_EQ(::kill(std::stoi(text), SIGKILL), 0);
+  while (*ends == 0) pair_.loop.run_one();
+  std::printf("[ timing   ] exit seen  %8.1f ms\n", static_cast<double>((runtime::boot_now() - begin) / 1us) / 1000.0);
+  facts_when(first, [](const PostgresFacts& seen) { return seen.run == PostgresRun::stopped; });
+  std::printf("[ timing   ] all gone   %8.1f ms\n", static_cast<double>((runtime::boot_now() - begin) / 1us) / 1000.0);
+  EXPECT_EQ(*ends, 1);
+  // Started again it is a standby, whoever it was before.
+  done(pair_.run(first->start({}, {})));
+  EXPECT_EQ(facts(first).run, PostgresRun::standby);
+}
+
+TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {
+  make_primary(*pair_.first);
+  value(as_application(*pair_.first, "create table t (n int)"));
+  make_standby(*pair_.second, db1);
+  value(pair_.run((*pair_.first)->set_names({db2}, true)));
+  for (int n = 0; n < 20; ++n) value(as_application(*pair_.first, "insert into t values (" + std::to_string(n) + ")"));
+  const auto reader = connect(pair_.second->application_conninfo());
+  value(pair_.run(reader->query("begin isolation level repeatable read; select * from t", {}, 2s)));
+  done(pair_.run((*pair_.first)->kill()));
+  value(pair_.run((*pair_.second)->promote({})));
+  EXPECT_FALSE(pair_.run(reader->query("select 1", {}, 2s)).has_value());
+  EXPECT_EQ(value(as_application(*pair_.second, "select count(*) from t")).first(), "20") << "none lost";
+  EXPECT_EQ(value(local(*pair_.second, "show restart_after_crash")).first(), "off");
+  EXPECT_EQ(value(local(*pair_.second, "show synchronous_standby_names")).first(), "");
+}
+
+}  // namespace
+}  // namespace gemel::adapters::postgres

@@ -1,0 +1,137 @@
+// What a running server is told for replication: names, upstream, promotion, checkpoint. The orders matter; see
+// protocol.md R1, R3, R4 and failure-modes.md, finding 1.
+#include "adapters/postgres/configuration_files.h"
+#include "adapters/postgres/real_postgres_shared.h"
+#include "runtime/log.h"
+
+namespace gemel::adapters::postgres {
+using runtime::Task;
+namespace {
+
+constexpr Duration short_limit = std::chrono::seconds(2);
+constexpr Duration promote_step = std::chrono::milliseconds(5);
+
+// Everybody's sessions but the agent's own. application_name alone would not do: a client may call itself anything.
+constexpr const char* terminate_clients = R"(
+select count(pg_terminate_backend(pid)) from pg_stat_activity where backend_type = 'client backend'
+  and pid <> pg_backend_pid() and not (usename = 'postgres' and application_name = 'gemeld'))";
+
+constexpr const char* timeline_query =
+    "select ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int";
+
+}  // namespace
+
+/// File, reload, and a new session that shows it: whoever connects from now on waits for these names. Sessions that are
+/// older follow with the checkpointer; that is what the barrier of set_names() is for.
+Task<Status> RealPostgres::put_names_into_effect(NodeSet names, Duration limit) {
+  auto written = co_await on_disk([names](const DataDirectory& files) { return files.write_names(names); });
+  if (!written) co_return written;
+  auto opened = co_await session("postgres", limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  std::pair<std::string, std::string> expected{"synchronous_standby_names", render_names_value(names)};
+  auto shown = co_await (*opened)->query("select current_setting('synchronous_standby_names')", {}, limit);
+  if (!shown) co_return std::unexpected(shown.error());
+  if (shown->first() == expected.second) co_return Status{};  // this session is a new one
+  auto reloaded = co_await (*opened)->query("select pg_reload_conf()", {}, limit);
+  if (!reloaded) co_return std::unexpected(reloaded.error().with("reload"));
+  co_return co_await wait_for_setting(shared_->executor, shared_->config, std::move(expected), limit);
+}
+
+Task<Result<NamesSet>> RealPostgres::set_names(NodeSet names, bool with_barrier) {
+  if (!shared_->cgroup.is_populated()) co_return fail(ErrorCode::refused, "PostgreSQL does not run");
+  auto effective = co_await put_names_into_effect(std::move(names), short_limit);
+  if (!effective) co_return std::unexpected(effective.error());
+  if (!with_barrier) co_return NamesSet{};
+  // The checkpointer publishes the new list to old sessions before it begins the checkpoint asked for here.
+  if (auto done = co_await checkpoint(); !done) co_return std::unexpected(done.error());
+  auto opened = co_await session("postgres", short_limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  auto mark = co_await write_mark(*opened, shared_->config.limits.barrier);
+  if (!mark) co_return std::unexpected(mark.error());
+  co_return NamesSet{*mark};
+}
+
+Task<Status> RealPostgres::checkpoint() {
+  auto opened = co_await session("postgres", short_limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  auto done = co_await (*opened)->query("checkpoint", {}, shared_->config.limits.barrier);
+  if (!done) co_return std::unexpected(done.error().with("checkpoint"));
+  co_return Status{};
+}
+
+Task<Status> RealPostgres::emit_wal() {
+  auto opened = co_await session("postgres", short_limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  auto mark = co_await write_mark(*opened, short_limit);
+  if (!mark) co_return std::unexpected(mark.error());
+  co_return Status{};
+}
+
+Task<Status> RealPostgres::follow(NodeId upstream) {
+  if (!upstream.empty() && shared_->config.find(upstream) == nullptr)
+    co_return fail(ErrorCode::invalid, "not a database host: " + upstream.name);
+  if (!shared_->cgroup.is_populated()) co_return fail(ErrorCode::refused, "PostgreSQL does not run");
+  auto opened = co_await session("postgres", short_limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  auto recovery = co_await (*opened)->query("select pg_is_in_recovery()", {}, short_limit);
+  if (!recovery) co_return std::unexpected(recovery.error());
+  if (recovery->first() != "t") co_return fail(ErrorCode::refused, "a primary follows nobody");
+  auto written = co_await on_disk([upstream](const DataDirectory& files) { return files.write_upstream(upstream); });
+  if (!written) co_return written;
+  auto reloaded = co_await (*opened)->query("select pg_reload_conf()", {}, short_limit);
+  if (!reloaded) co_return std::unexpected(reloaded.error().with("reload"));
+  std::pair<std::string, std::string> expected{"primary_conninfo", render_upstream_value(shared_->config, upstream)};
+  co_return co_await wait_for_setting(shared_->executor, shared_->config, std::move(expected), short_limit);
+}
+
+Task<Status> RealPostgres::wait_promoted(std::shared_ptr<PqConnection> session, TimePoint deadline) {
+  while (runtime::boot_now() < deadline) {
+    auto recovery = co_await session->query("select pg_is_in_recovery()", {}, deadline - runtime::boot_now());
+    if (!recovery) co_return std::unexpected(recovery.error());
+    if (recovery->first() == "f") co_return Status{};
+    co_await runtime::sleep_for(promote_step);
+  }
+  co_return fail(ErrorCode::timed_out, "still in recovery");
+}
+
+Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
+  const Duration limit = shared_->config.limits.promote;
+  const TimePoint deadline = runtime::boot_now() + limit;
+  if (!shared_->cgroup.is_populated()) co_return fail(ErrorCode::refused, "PostgreSQL does not run");
+  auto opened = co_await session("postgres", limit);
+  if (!opened) co_return std::unexpected(opened.error());
+  const auto session = *opened;
+  auto before = co_await session->query(
+      "select pg_is_in_recovery(), greatest(c.timeline_id, m.min_recovery_end_timeline) "
+      "from pg_control_checkpoint() c, pg_control_recovery() m",
+      {}, limit);
+  if (!before) co_return std::unexpected(before.error());
+  if (before->first() != "t") co_return fail(ErrorCode::refused, "it is a primary already");
+  auto effective = co_await put_names_into_effect(std::move(names), deadline - runtime::boot_now());
+  if (!effective) co_return std::unexpected(effective.error().with("names before promotion"));
+  // A query of a client could hold up the replay for max_standby_streaming_delay.
+  auto cleared = co_await session->query(terminate_clients, {}, deadline - runtime::boot_now());
+  if (!cleared) co_return std::unexpected(cleared.error());
+  auto asked = co_await session->query("select pg_promote(false)", {}, deadline - runtime::boot_now());
+  if (!asked) co_return std::unexpected(asked.error().with("pg_promote"));
+  if (auto done = co_await wait_promoted(session, deadline); !done) co_return std::unexpected(done.error());
+  Promoted promoted;
+  auto timeline = co_await session->query(timeline_query, {}, deadline - runtime::boot_now());
+  if (!timeline) co_return std::unexpected(timeline.error());
+  promoted.timeline = static_cast<std::uint32_t>(std::strtoul(timeline->first().c_str(), nullptr, 10));
+  if (promoted.timeline <= std::strtoul(before->first(1).c_str(), nullptr, 10))
+    co_return fail(ErrorCode::corrupt, "promoted, but the timeline did not grow");
+  shared_->probe.set_primary(true);
+  auto end = co_await write_mark(session, deadline - runtime::boot_now());
+  if (!end) co_return std::unexpected(end.error());
+  promoted.end = *end;
+  auto fork = co_await blocking<Result<Lsn>>(
+      [files = shared_->files, number = promoted.timeline] { return files.switch_lsn(number); });
+  if (!fork) co_return std::unexpected(fork.error());
+  promoted.switch_lsn = *fork;
+  runtime::log_info("postgres: promoted, timeline " + std::to_string(promoted.timeline) + " from " +
+                    to_string(promoted.switch_lsn));
+  co_return promoted;
+}
+
+}  // namespace gemel::adapters::postgres

@@ -1,0 +1,37 @@
+// The state behind RealPostgres, shared with its background tasks. Included by its sources only.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "adapters/postgres/postgres_session.h"
+#include "adapters/postgres/real_postgres.h"
+
+namespace gemel::adapters::postgres {
+
+struct RealPostgres::Shared {
+  Shared(boost::asio::any_io_executor loop, PostgresConfig configuration, DataDirectory directory,
+         runtime::Cgroup control_group)
+      : executor(std::move(loop)),
+        config(std::move(configuration)),
+        files(std::move(directory)),
+        cgroup(std::move(control_group)),
+        probe(config.limits.probe_fresh),
+        tasks(executor, "postgres") {}
+
+  boost::asio::any_io_executor executor;
+  PostgresConfig config;
+  DataDirectory files;
+  runtime::Cgroup cgroup;
+  WriteProbe probe;
+  std::shared_ptr<runtime::ChildProcess> child;  // the postmaster; null when none is known
+  std::uint64_t generation = 0;                  // +1 whenever an action takes the processes into its hands
+  std::function<void()> exit_listener;
+  std::optional<PqConnection> observer;  // the kept session of observe(); taken out while in use
+  core::PostgresFacts last;              // of the last complete observation
+  std::string control_stamp;             // of `control`
+  std::optional<ControlData> control;
+  runtime::TaskScope tasks;
+};
+
+}  // namespace gemel::adapters::postgres

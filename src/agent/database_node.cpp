@@ -1,0 +1,270 @@
+#include "agent/database_node.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <utility>
+
+#include "runtime/log.h"
+
+namespace gemel::agent {
+namespace {
+
+using core::Certainty;
+using core::event::ActionEnded;
+
+// Nobody else is asked for long whether he has the address: a failover waits for it.
+constexpr auto probe_time = std::chrono::milliseconds(20);
+// PostgreSQL is looked at so often; after an action of its own at once.
+constexpr auto observe_interval = std::chrono::milliseconds(100);
+
+runtime::LogLevel level_of(core::NoteLevel level) {
+  switch (level) {
+    case core::NoteLevel::info: return runtime::LogLevel::info;
+    case core::NoteLevel::warn: return runtime::LogLevel::warn;
+    case core::NoteLevel::error: return runtime::LogLevel::error;
+  }
+  return runtime::LogLevel::info;
+}
+
+/// Actions after which an earlier observation of what runs is worthless.
+bool changes_run(const core::ActionKind& kind) {
+  using namespace core::action;
+  return std::holds_alternative<Bootstrap>(kind) || std::holds_alternative<StartPostgres>(kind) ||
+         std::holds_alternative<Promote>(kind) || std::holds_alternative<StopPostgres>(kind) ||
+         std::holds_alternative<KillPostgres>(kind) || std::holds_alternative<Rewind>(kind) || std::holds_alternative<Clone>(kind) ||
+         std::holds_alternative<MarkServed>(kind);
+}
+
+}  // namespace
+
+DatabaseNode::DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed, DatabaseParts parts,
+                           EventLog& events, InputRing& inputs)
+    : executor_(executor),
+      controller_(self, config, seed),
+      parts_(std::move(parts)),
+      events_(events),
+      inputs_(inputs),
+      wake_(executor),
+      look_(executor),
+      tasks_(executor, "database") {
+  inputs_.begin(self, config, seed);
+}
+
+DatabaseNode::~DatabaseNode() = default;
+
+void DatabaseNode::start() {
+  parts_.postgres->on_exit([this] { feed(core::event::PostgresExited{}); });
+  parts_.heartbeat->on_heard([this](adapters::heartbeat::Heard heard) {
+    const auto& beat = heard.beat;
+    feed(core::Heard{heard.from,
+                     {beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving},
+                     heard.confirmed_send_time,
+                     parts_.heartbeat->last_confirmation()});
+  });
+  parts_.gate->on_lost([this] {
+    events_.add(runtime::LogLevel::warn, "gate_lost", "somebody changed or removed the gate's packet filter; it was restored at once",
+                Epoch{state().opened});
+  });
+  parts_.address->on_conflict([this](adapters::address::Conflict conflict) {
+    events_.add(runtime::LogLevel::error, "address_conflict",
+                "another machine claims " + conflict.address.address + " (MAC " + adapters::address::to_string(conflict.claimant) + "); find and stop it", state().opened);
+  });
+  parts_.store->watch([this](core::StoreView view) {
+    if (view.record) feed(core::event::StoreHint{view.record->revision});
+  });
+  tasks_.spawn("observe", observe());
+  tasks_.spawn("tick", tick());
+}
+
+void DatabaseNode::feed(core::Event event) {
+  waiting_.push_back(std::move(event));
+  if (is_stepping_) return;  // an action that ended at once: after the present step
+  is_stepping_ = true;
+  while (!waiting_.empty()) {
+    core::Event next = std::move(waiting_.front());
+    waiting_.pop_front();
+    step(std::move(next));
+  }
+  is_stepping_ = false;
+}
+
+void DatabaseNode::step(core::Event event) {
+  const core::Input input{runtime::boot_now(), std::move(event)};
+  inputs_.add(input);
+  const core::Output output = controller_.step(input);
+  carry_out(output);
+  wake_.expires_after(std::max(output.wake_at - runtime::boot_now(), Duration{std::chrono::milliseconds(1)}));
+}
+
+void DatabaseNode::carry_out(const core::Output& output) {
+  for (const auto& id : output.cancel) {
+    if (const auto task = running_.find(id); task != running_.end()) {
+      task->second->cancel();
+      running_.erase(task);
+    }
+  }
+  for (const auto& action : output.start) begin(action);
+  for (const auto& note : output.notes) events_.add(level_of(note.level), note.rule, note.text, note.epoch);
+  for (const auto& answer : output.answers) answers_[answer.ask] = answer;
+}
+
+void DatabaseNode::begin(const core::Action& action) {
+  const auto slot = core::slot_of(action.kind);
+  if (!slot) return at_once(action.kind);
+  runtime::log_debug("begins " + core::describe(action.kind));
+  auto scope = std::make_shared<runtime::TaskScope>(executor_, core::describe(action.kind));
+  running_[action.id] = scope;
+  // A new PostgreSQL action waits until the cancelled one before it has let go.
+  auto before = *slot == core::Slot::postgres ? std::exchange(last_postgres_, scope) : nullptr;
+  scope->spawn("action", run(action, std::move(before)));
+}
+
+void DatabaseNode::at_once(const core::ActionKind& kind) {
+  using namespace core::action;
+  if (const auto* refresh = std::get_if<RefreshGate>(&kind)) {
+    refresh_gate(refresh->until);
+  } else if (std::holds_alternative<ShutGate>(kind)) {
+    report_gate(parts_.gate->shut(), "shut");
+  } else if (const auto* take = std::get_if<TakeAddress>(&kind)) {
+    is_address_held_ = true;
+    for (const auto& address : parts_.addresses) tasks_.spawn("take " + address.address, take_address(address, take->epoch));
+  } else if (std::holds_alternative<DropAddress>(kind)) {
+    drop_address();
+  } else if (const auto* say = std::get_if<Say>(&kind)) {
+    const auto& beat = say->beat;
+    parts_.heartbeat->say({beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving, false});
+  } else if (const auto* resume = std::get_if<ResumeHeartbeat>(&kind)) {
+    parts_.heartbeat->resume(resume->lowest);
+  }
+}
+
+void DatabaseNode::refresh_gate(TimePoint until) { report_gate(parts_.gate->refresh(until - runtime::boot_now()), "refreshed"); }
+
+void DatabaseNode::report_gate(const Status& status, const char* what) {
+  if (status.has_value() == !is_gate_broken_) return;
+  is_gate_broken_ = !status;
+  if (status) {
+    events_.add(runtime::LogLevel::info, "gate_repaired", "the gate answers again", state().opened);
+  } else {
+    events_.add(runtime::LogLevel::error, "gate_broken", std::string("the gate cannot be ") + what + ": " + status.error().to_string(),
+                state().opened);
+  }
+}
+
+runtime::Task<void> DatabaseNode::run(core::Action action, std::shared_ptr<runtime::TaskScope> before) {
+  if (before) co_await before->stop(std::chrono::milliseconds(500));
+  const bool is_changing = changes_run(action.kind);
+  if (is_changing) {
+    ++run_changes_;
+    ++run_changing_;
+  }
+  struct Done {
+    DatabaseNode& node;
+    bool is_changing;
+    ~Done() {
+      if (is_changing) {
+        ++node.run_changes_;
+        --node.run_changing_;
+      }
+      node.look_.cancel();
+    }
+  };
+  ActionEnded ended;
+  {
+    const Done done{*this, is_changing};
+    switch (*core::slot_of(action.kind)) {
+      case core::Slot::store: ended = co_await perform_store(action); break;
+      case core::Slot::postgres: ended = co_await perform_postgres(action); break;
+      case core::Slot::heartbeat: ended = co_await perform_heartbeat(action); break;
+    }
+  }
+  if (ended.certainty != Certainty::done) {
+    events_.add(runtime::LogLevel::debug, "action", core::describe(action.kind) + ": " + std::string(core::to_string(ended.certainty)) + ": " + ended.reason);
+  }
+  // The scope must outlive this frame: it is let go from the loop, not from here.
+  if (const auto entry = running_.find(action.id); entry != running_.end()) {
+    auto scope = entry->second;
+    running_.erase(entry);
+    tasks_.spawn("ended", [](DatabaseNode* node, ActionEnded what, std::shared_ptr<runtime::TaskScope> keep) -> runtime::Task<void> {
+      (void)keep;
+      node->feed(std::move(what));
+      co_return;
+    }(this, std::move(ended), std::move(scope)));
+  }
+}
+
+runtime::Task<void> DatabaseNode::observe() {
+  std::string last_error;
+  while (true) {
+    const auto changes = run_changes_;
+    const auto facts = co_await parts_.postgres->observe();
+    if (!facts) {
+      const auto text = facts.error().to_string();
+      if (text != last_error) events_.add(runtime::LogLevel::error, "observe", "cannot observe PostgreSQL: " + text);
+      last_error = text;
+    } else if (changes == run_changes_ && run_changing_ == 0) {
+      last_error.clear();
+      feed(core::event::PostgresSeen{*facts});
+    }
+    look_.expires_after(observe_interval);
+    boost::system::error_code ignored;
+    co_await look_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+  }
+}
+
+runtime::Task<void> DatabaseNode::tick() {
+  wake_.expires_after(std::chrono::milliseconds(1));
+  while (true) {
+    boost::system::error_code interrupted;
+    co_await wake_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, interrupted));
+    if (!interrupted) feed(core::event::Tick{});
+  }
+}
+
+runtime::Task<void> DatabaseNode::take_address(adapters::address::Address address, Epoch epoch) {
+  const auto taken = co_await parts_.address->acquire(address, epoch, probe_time);
+  // Given up again while it was asked for: no trouble.
+  if (!taken && is_address_held_) {
+    events_.add(runtime::LogLevel::error, "address", "cannot take " + address.address + ": " + taken.error().to_string(), epoch);
+  }
+}
+
+void DatabaseNode::drop_address() {
+  is_address_held_ = false;
+  for (const auto& address : parts_.addresses) {
+    if (const auto released = parts_.address->release(address); !released) {
+      events_.add(runtime::LogLevel::error, "address", "cannot give up " + address.address + ": " + released.error().to_string());
+    }
+  }
+}
+
+core::Answer DatabaseNode::switch_over(NodeId to) {
+  const auto ask = next_ask_++;
+  feed(core::event::SwitchoverAsked{ask, std::move(to)});
+  auto answer = answers_.extract(ask);
+  return answer ? answer.mapped() : core::Answer{ask, false, "busy", "the agent could not take the request now; ask again"};
+}
+
+std::string DatabaseNode::doing() const {
+  const auto busy = state().slots.find(core::Slot::postgres);
+  return busy == state().slots.end() ? "" : core::describe(busy->second.kind);
+}
+
+runtime::Task<void> DatabaseNode::stop(Duration limit) {
+  feed(core::event::StopAsked{});
+  const TimePoint deadline = runtime::boot_now() + limit;
+  while (runtime::boot_now() < deadline) {
+    const auto run = state().facts.run;
+    const bool is_up = run == core::PostgresRun::primary || run == core::PostgresRun::standby || run == core::PostgresRun::starting;
+    if (!is_up && !state().hand_over && !state().is_busy(core::Slot::postgres)) break;
+    co_await runtime::sleep_for(std::chrono::milliseconds(20));
+  }
+  for (auto& [id, scope] : running_) scope->cancel();
+  co_await tasks_.stop(std::chrono::seconds(1));
+  drop_address();
+  (void)parts_.gate->shut();
+  co_await parts_.postgres->close();
+}
+
+}  // namespace gemel::agent

@@ -1,0 +1,91 @@
+// A database host's working part: feeds the controller with what the adapters observe and carries out what it decides.
+// No decision is made here: an `if` about cluster state belongs in core.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "adapters/address/address.h"
+#include "adapters/etcd/record_store.h"
+#include "adapters/gate/gate.h"
+#include "adapters/heartbeat/heartbeat.h"
+#include "adapters/postgres/postgres_server.h"
+#include "agent/event_log.h"
+#include "agent/input_ring.h"
+#include "core/controller.h"
+#include "runtime/task_scope.h"
+
+namespace gemel::agent {
+
+struct DatabaseParts {
+  std::unique_ptr<adapters::postgres::PostgresServer> postgres;
+  std::unique_ptr<adapters::etcd::RecordStore> store;
+  std::unique_ptr<adapters::heartbeat::Heartbeat> heartbeat;
+  std::unique_ptr<adapters::gate::Gate> gate;
+  std::unique_ptr<adapters::address::AddressKeeper> address;
+  std::vector<adapters::address::Address> addresses;  // the virtual addresses
+};
+
+/// Loop thread only. Lives as long as the agent; stop() before destroying it.
+class DatabaseNode {
+ public:
+  DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed, DatabaseParts parts,
+               EventLog& events, InputRing& inputs);
+  ~DatabaseNode();
+
+  /// Begins to observe and to decide. The gate must be installed.
+  void start();
+  /// Asks the controller to hand over and stop PostgreSQL, and waits at most `limit` for it. Then nothing runs any more.
+  runtime::Task<void> stop(Duration limit);
+  /// Asks for a switchover; the answer says whether it was accepted.
+  core::Answer switch_over(NodeId to);
+
+  [[nodiscard]] const core::State& state() const { return controller_.state(); }
+  [[nodiscard]] const DatabaseParts& parts() const { return parts_; }
+  [[nodiscard]] bool is_address_held() const { return is_address_held_; }
+  /// What is being done in the postgres slot, for the status; empty when nothing.
+  [[nodiscard]] std::string doing() const;
+
+ private:
+  void feed(core::Event event);
+  void step(core::Event event);
+  void carry_out(const core::Output& output);
+  void begin(const core::Action& action);
+  void at_once(const core::ActionKind& kind);
+  runtime::Task<void> run(core::Action action, std::shared_ptr<runtime::TaskScope> before);
+  runtime::Task<core::event::ActionEnded> perform_store(core::Action action);
+  runtime::Task<core::event::ActionEnded> perform_postgres(core::Action action);
+  runtime::Task<core::event::ActionEnded> perform_heartbeat(core::Action action);
+  runtime::Task<void> observe();
+  runtime::Task<void> tick();
+  runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
+  void drop_address();
+  void refresh_gate(TimePoint until);
+  void report_gate(const Status& status, const char* what);
+
+  boost::asio::any_io_executor executor_;
+  core::Controller controller_;
+  DatabaseParts parts_;
+  EventLog& events_;
+  InputRing& inputs_;
+  boost::asio::steady_timer wake_;
+  boost::asio::steady_timer look_;  // cancelled to observe PostgreSQL at once
+  std::deque<core::Event> waiting_;
+  bool is_stepping_ = false;
+  std::map<core::ActionId, std::shared_ptr<runtime::TaskScope>> running_;
+  std::shared_ptr<runtime::TaskScope> last_postgres_;
+  std::uint64_t run_changes_ = 0;   // begun or ended actions that change what runs: an observation across one is void
+  int run_changing_ = 0;            // such actions in progress
+  bool is_address_held_ = false;
+  bool is_gate_broken_ = false;
+  std::uint64_t next_ask_ = 1;
+  std::map<std::uint64_t, core::Answer> answers_;
+  runtime::TaskScope tasks_;
+};
+
+}  // namespace gemel::agent

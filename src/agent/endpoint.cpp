@@ -1,0 +1,141 @@
+#include "agent/endpoint.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <map>
+
+#include "core/policy.h"
+
+namespace gemel::agent {
+namespace {
+
+namespace json = boost::json;
+using runtime::HttpRequest;
+using runtime::HttpResponse;
+using runtime::Peer;
+using runtime::Target;
+
+std::uint64_t number_or(const Target& target, const char* name, std::uint64_t otherwise) {
+  const auto entry = target.query.find(name);
+  if (entry == target.query.end()) return otherwise;
+  std::uint64_t value = 0;
+  const auto& text = entry->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? value : otherwise;
+}
+
+/// 200 or 503 with the status as the body, as Patroni answers.
+HttpResponse role_answer(const EndpointSource& source, bool holds) {
+  return runtime::json_response(holds ? 200 : 503, api::to_json(source.status()));
+}
+
+bool is_primary(const api::HostStatus& status) { return status.database && status.database->role == "primary"; }
+
+bool is_replica(const api::HostStatus& status) {
+  return status.database && status.database->role == "standby" && status.database->is_receiving;
+}
+
+bool is_synchronous(const api::HostStatus& status) {
+  return is_replica(status) && status.record && std::ranges::find(status.record->members, status.host) != status.record->members.end();
+}
+
+HttpResponse replica_answer(const EndpointSource& source, const Target& target) {
+  // The lag of a standby against what it received last; its primary's own figure is in the primary's status.
+  const auto status = source.status();
+  (void)target;
+  return role_answer(source, is_replica(status));
+}
+
+HttpResponse history_answer(const EndpointSource& source) {
+  json::array entries;
+  for (const auto& entry : source.status().history) {
+    entries.push_back({{"epoch", entry.epoch}, {"host", entry.host}, {"timeline", entry.timeline},
+                       {"switch_lsn", entry.switch_lsn}, {"is_complete", entry.is_complete}});
+  }
+  return runtime::json_response(200, json::serialize(entries));
+}
+
+HttpResponse metrics_answer(const EndpointSource& source) {
+  HttpResponse response;
+  response.headers["content-type"] = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = source.metrics();
+  return response;
+}
+
+bool may_act(const EndpointSource& source, const Peer& peer) {
+  if (peer.is_local_socket) return true;
+  return std::ranges::any_of(peer.uris, [&](const std::string& uri) {
+    return uri.starts_with("gemel:" + source.site + ":agent:") || uri.starts_with("gemel:" + source.site + ":manager:");
+  });
+}
+
+HttpResponse switchover_answer(const EndpointSource& source, const HttpRequest& request, const Peer& peer) {
+  if (!may_act(source, peer)) return runtime::problem(403, "denied", "this certificate may not ask for a switchover");
+  if (!source.switch_over) return runtime::problem(409, "not_database", "this host has no database; ask the primary");
+  std::string to;
+  if (!request.body.empty()) {
+    boost::system::error_code error;
+    const auto value = json::parse(request.body, error);
+    const auto* wanted = !error && value.is_object() ? value.as_object().if_contains("to") : nullptr;
+    if (error || !value.is_object() || (wanted != nullptr && !wanted->is_string())) {
+      return runtime::problem(400, "invalid", R"(the body must be {"to": "HOST"}, or empty for the best standby)");
+    }
+    if (wanted != nullptr) to = std::string(wanted->as_string());
+  }
+  const auto asked = source.switch_over(NodeId{to});
+  if (!asked.accepted) return runtime::problem(409, asked.reason, asked.text);
+  return runtime::json_response(202, R"({"accepted":true})");
+}
+
+using Handler = HttpResponse (*)(const EndpointSource&, const Target&);
+
+const std::map<std::string, Handler>& readers() {
+  static const std::map<std::string, Handler> table = {
+      {"/status", [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
+      {"/cluster", [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
+      {"/events",
+       [](const EndpointSource& s, const Target& t) {
+         return runtime::json_response(200, api::to_json(s.events(number_or(t, "after", 0))));
+       }},
+      {"/rules", [](const EndpointSource&, const Target&) { return runtime::json_response(200, rules_json()); }},
+      {"/history", [](const EndpointSource& s, const Target&) { return history_answer(s); }},
+      {"/metrics", [](const EndpointSource& s, const Target&) { return metrics_answer(s); }},
+      {"/liveness", [](const EndpointSource& s, const Target&) { return role_answer(s, true); }},
+      {"/readiness",
+       [](const EndpointSource& s, const Target&) {
+         const auto status = s.status();
+         return role_answer(s, !status.database || is_primary(status) || is_replica(status));
+       }},
+      {"/primary", [](const EndpointSource& s, const Target&) { return role_answer(s, is_primary(s.status())); }},
+      {"/sync", [](const EndpointSource& s, const Target&) { return role_answer(s, is_synchronous(s.status())); }},
+      {"/replica", replica_answer},
+  };
+  return table;
+}
+
+}  // namespace
+
+HttpResponse answer(const EndpointSource& source, const HttpRequest& request, const Peer& peer) {
+  const Target target = runtime::parse_target(request.target);
+  if (target.path == "/switchover") {
+    if (request.method == "POST") return switchover_answer(source, request, peer);
+  } else {
+    const auto reader = readers().find(target.path);
+    if (reader == readers().end()) return runtime::problem(404, "not_found", "no such path: " + target.path);
+    if (request.method == "GET" || request.method == "HEAD") return reader->second(source, target);
+  }
+  auto response = runtime::problem(405, "method_not_allowed", request.method + " is not possible on " + target.path);
+  response.headers["allow"] = target.path == "/switchover" ? "POST" : "GET, HEAD";
+  return response;
+}
+
+std::string rules_json() {
+  json::array rules;
+  for (const auto& rule : core::policy_table()) {
+    rules.push_back({{"id", rule.id}, {"protocol", rule.protocol}, {"when", rule.when}, {"then", rule.then}, {"go_on", rule.go_on}});
+  }
+  return json::serialize(rules);
+}
+
+}  // namespace gemel::agent

@@ -1,0 +1,31 @@
+// The agent's HTTP endpoint: status, events, rules, switchover, metrics, and the role URLs that balancers and scripts
+// know from Patroni. Routing and authorisation; what it shows comes from the Source.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/host_status.h"
+#include "core/event.h"
+#include "runtime/http.h"
+
+namespace gemel::agent {
+
+/// What the endpoint shows and does. All called on the loop.
+struct EndpointSource {
+  std::string site;
+  std::function<api::HostStatus()> status;
+  std::function<std::vector<api::Event>(std::uint64_t after)> events;
+  std::function<std::string()> metrics;
+  /// Empty on hosts without a database.
+  std::function<core::Answer(NodeId to)> switch_over;
+};
+
+/// Answers one request at once.
+runtime::HttpResponse answer(const EndpointSource& source, const runtime::HttpRequest& request, const runtime::Peer& peer);
+
+/// The policy table as JSON: [{"id","protocol","when","then","go_on"}].
+std::string rules_json();
+
+}  // namespace gemel::agent

@@ -1,0 +1,166 @@
+// JSON of the controller's inputs, by reflection over core's types. Kept apart: Boost.JSON and Boost.Describe are heavy.
+#include <boost/describe.hpp>
+#include <boost/json.hpp>
+#include <boost/mp11/algorithm.hpp>
+#include <type_traits>
+
+#include "agent/input_ring.h"
+
+namespace gemel {
+BOOST_DESCRIBE_STRUCT(NodeId, (), (name))
+BOOST_DESCRIBE_STRUCT(Epoch, (), (value))
+BOOST_DESCRIBE_STRUCT(Revision, (), (value))
+BOOST_DESCRIBE_STRUCT(Lsn, (), (value))
+BOOST_DESCRIBE_STRUCT(TimePoint, (), (since_boot))
+}  // namespace gemel
+
+namespace gemel::core {
+BOOST_DESCRIBE_STRUCT(Record, (), (epoch, holder, members, state, preferred, system_id, cluster_id, writer, token, min_copies))
+BOOST_DESCRIBE_STRUCT(VersionedRecord, (), (record, revision))
+BOOST_DESCRIBE_STRUCT(HistoryEntry, (), (epoch, node, complete, timeline, switch_lsn))
+BOOST_DESCRIBE_STRUCT(StoreView, (), (record, history))
+BOOST_DESCRIBE_STRUCT(StandbyLink, (), (node, is_streaming, flush_lsn))
+BOOST_DESCRIBE_STRUCT(PostgresFacts, (),
+                      (run, is_answering, system_id, timeline, wal_end, is_receiving, upstream, standbys, names, served,
+                       bootstrap_pending, write_probe_age))
+BOOST_DESCRIBE_STRUCT(Beat, (), (epoch, holder, revision, state, run, timeline, wal_end, is_receiving))
+BOOST_DESCRIBE_STRUCT(Heard, (), (from, beat, confirmed, last_confirmation))
+namespace payload {
+BOOST_DESCRIBE_STRUCT(Swapped, (), (revision))
+BOOST_DESCRIBE_STRUCT(IntentOwner, (), (owner))
+BOOST_DESCRIBE_STRUCT(Promoted, (), (timeline, switch_lsn))
+BOOST_DESCRIBE_STRUCT(Mark, (), (lsn))
+BOOST_DESCRIBE_STRUCT(LastConfirmation, (), (at))
+}  // namespace payload
+namespace event {
+BOOST_DESCRIBE_STRUCT(Tick, (), ())
+BOOST_DESCRIBE_STRUCT(PostgresSeen, (), (facts))
+BOOST_DESCRIBE_STRUCT(PostgresExited, (), ())
+BOOST_DESCRIBE_STRUCT(StoreHint, (), (revision))
+BOOST_DESCRIBE_STRUCT(StopAsked, (), ())
+BOOST_DESCRIBE_STRUCT(SwitchoverAsked, (), (ask, to))
+BOOST_DESCRIBE_STRUCT(ActionEnded, (), (id, certainty, payload, reason))
+}  // namespace event
+BOOST_DESCRIBE_STRUCT(ActionId, (), (value))
+}  // namespace gemel::core
+
+namespace gemel::agent {
+namespace {
+
+namespace json = boost::json;
+
+template <typename T>
+using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
+/// Ids, positions and times are one number or one name: written without a layer of braces.
+template <typename T>
+constexpr bool is_wrapper = std::is_same_v<T, NodeId> || std::is_same_v<T, Epoch> || std::is_same_v<T, Revision> ||
+                            std::is_same_v<T, Lsn> || std::is_same_v<T, TimePoint> || std::is_same_v<T, core::ActionId>;
+template <typename T>
+struct IsVariant : std::false_type {};
+template <typename... T>
+struct IsVariant<std::variant<T...>> : std::true_type {};
+template <typename T>
+struct IsOptional : std::false_type {};
+template <typename T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <typename T>
+constexpr bool is_list = std::is_same_v<T, NodeSet> || std::is_same_v<T, std::vector<core::HistoryEntry>> ||
+                         std::is_same_v<T, std::vector<core::StandbyLink>>;
+
+template <typename T>
+json::value write(const T& source) {
+  if constexpr (std::is_same_v<T, Duration>) {
+    return source.count();
+  } else if constexpr (std::is_enum_v<T>) {
+    return static_cast<int>(source);
+  } else if constexpr (is_wrapper<T>) {
+    json::value value;
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) { value = write(source.*member.pointer); });
+    return value;
+  } else if constexpr (IsVariant<T>::value) {
+    return json::array{source.index(), std::visit([](const auto& active) { return write(active); }, source)};
+  } else if constexpr (IsOptional<T>::value) {
+    return source ? write(*source) : json::value(nullptr);
+  } else if constexpr (is_list<T>) {
+    json::array array;
+    for (const auto& item : source) array.push_back(write(item));
+    return array;
+  } else if constexpr (std::is_same_v<T, std::monostate>) {
+    return nullptr;
+  } else if constexpr (boost::describe::has_describe_members<T>::value) {
+    json::object object;
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) { object[member.name] = write(source.*member.pointer); });
+    return object;
+  } else {
+    return json::value(source);
+  }
+}
+
+template <typename T>
+void read(const json::value& source, T& target);
+
+template <typename T, std::size_t... Index>
+void read_variant(const json::value& source, T& target, std::index_sequence<Index...>) {
+  const auto active = source.as_array().at(0).to_number<std::size_t>();
+  const auto& value = source.as_array().at(1);
+  if (active >= sizeof...(Index)) throw std::out_of_range("variant");
+  (void)((active == Index ? (read(value, target.template emplace<Index>()), true) : false) || ...);
+}
+
+template <typename T>
+void read_list(const json::value& source, T& target) {
+  target.clear();
+  for (const auto& item : source.as_array()) {
+    typename T::value_type element;
+    read(item, element);
+    target.insert(target.end(), std::move(element));
+  }
+}
+
+/// Throws boost::system::system_error or std::out_of_range for a value of another shape.
+template <typename T>
+void read(const json::value& source, T& target) {
+  if constexpr (std::is_same_v<T, Duration>) {
+    target = Duration{source.to_number<std::int64_t>()};
+  } else if constexpr (std::is_enum_v<T>) {
+    target = static_cast<T>(source.to_number<std::uint8_t>());
+  } else if constexpr (is_wrapper<T>) {
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) { read(source, target.*member.pointer); });
+  } else if constexpr (IsVariant<T>::value) {
+    read_variant(source, target, std::make_index_sequence<std::variant_size_v<T>>{});
+  } else if constexpr (IsOptional<T>::value) {
+    if (source.is_null()) return target.reset();
+    read(source, target.emplace());
+  } else if constexpr (is_list<T>) {
+    read_list(source, target);
+  } else if constexpr (std::is_same_v<T, std::monostate>) {
+  } else if constexpr (boost::describe::has_describe_members<T>::value) {
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) { read(source.as_object().at(member.name), target.*member.pointer); });
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    target = std::string(source.as_string());
+  } else if constexpr (std::is_same_v<T, bool>) {
+    target = source.as_bool();
+  } else {
+    target = source.to_number<T>();
+  }
+}
+
+}  // namespace
+
+std::string encode_input(const core::Input& input) {
+  return json::serialize(json::object{{"t", input.now.since_boot.count()}, {"e", write(input.event)}});
+}
+
+Result<core::Input> decode_input(const std::string& line) {
+  try {
+    const json::value value = json::parse(line);
+    core::Input input;
+    read(value.as_object().at("t"), input.now);
+    read(value.as_object().at("e"), input.event);
+    return input;
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::invalid, std::string("not an input: ") + error.what());
+  }
+}
+
+}  // namespace gemel::agent

@@ -1,0 +1,118 @@
+// The program `gemel`: what may be typed, and which verb it means.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <map>
+
+#include "cli/verbs.h"
+
+namespace {
+
+using namespace gemel::cli;
+
+struct Arguments {
+  CommonOptions common;
+  std::string output = "table";
+  bool is_colour_off = false;
+  StatusOptions status;
+  SwitchoverOptions switchover;
+  unsigned timeout_seconds = 30;
+  bool is_waiting_asked = false;  // the default anyway
+  bool is_not_waiting = false;
+  EventsOptions events;
+  std::string rules_host;
+  RenderOptions render;
+};
+
+const std::map<std::string, OutputFormat> output_formats = {{"table", OutputFormat::table},
+                                                            {"wide", OutputFormat::wide},
+                                                            {"json", OutputFormat::json},
+                                                            {"yaml", OutputFormat::yaml}};
+
+/// Options of every verb, allowed before and after it.
+void add_common(CLI::App& app, Arguments& arguments) {
+  app.add_option("-o,--output", arguments.output, "how to print")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml"}));
+  app.add_flag("--no-color,--no-colour", arguments.is_colour_off, "no colours (also: NO_COLOR in the environment)");
+  app.add_option("--config", arguments.common.config, "this host's file, default /etc/gemel/host.toml")
+      ->type_name("PATH");
+}
+
+bool wants_colour(const Arguments& arguments) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  if (arguments.is_colour_off || (no_color != nullptr && *no_color != '\0')) return false;
+  return isatty(STDOUT_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+void add_switchover(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("switchover", "move the primary to another database host, nothing is lost");
+  verb->add_option("--to", arguments.switchover.to, "the new primary; may be left out when there is only one choice")
+      ->type_name("HOST");
+  verb->add_flag("--yes", arguments.switchover.is_confirmed, "do not ask for the target's name");
+  verb->add_flag("--dry-run", arguments.switchover.is_dry_run, "say what would be done, change nothing");
+  auto* wait = verb->add_flag("--wait", arguments.is_waiting_asked, "wait until the new primary serves (the default)");
+  verb->add_flag("--no-wait", arguments.is_not_waiting, "return when the request was accepted")->excludes(wait);
+  verb->add_option("--timeout", arguments.timeout_seconds, "seconds to wait")
+      ->check(CLI::Range(1U, 3600U))
+      ->type_name("SECONDS");
+}
+
+void add_verbs(CLI::App& app, Arguments& arguments) {
+  auto* status =
+      app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
+  status->add_flag("-w,--watch", arguments.status.is_watch, "again every second");
+  app.add_subcommand("topology", "balancers, managers, primary and standbys as a tree");
+  add_switchover(app, arguments);
+  auto* events = app.add_subcommand("events", "what the agents did, of all hosts, by time");
+  events->add_flag("-f,--follow", arguments.events.is_follow, "go on with new events");
+  events->add_option("-n,--newest", arguments.events.newest, "only so many of the past, 0 for all (default 50)")
+      ->type_name("N");
+  auto* rules = app.add_subcommand("rules", "the policy table");
+  rules->add_option("--host", arguments.rules_host, "ask this host's agent instead of this program")->type_name("HOST");
+  auto* render = app.add_subcommand("render", "turn one site file into one tree of files per host");
+  render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
+  render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
+  app.add_subcommand("version", "the version of this program");
+}
+
+ExitCode run(const CLI::App& app, Arguments& arguments) {
+  arguments.common.output = output_formats.at(arguments.output);
+  arguments.common.use_colour = wants_colour(arguments);
+  arguments.switchover.is_waiting = !arguments.is_not_waiting;
+  arguments.switchover.timeout = std::chrono::seconds(arguments.timeout_seconds);
+  if (app.got_subcommand("status")) return run_status(arguments.common, arguments.status);
+  if (app.got_subcommand("topology")) return run_topology(arguments.common);
+  if (app.got_subcommand("switchover")) return run_switchover(arguments.common, arguments.switchover);
+  if (app.got_subcommand("events")) return run_events(arguments.common, arguments.events);
+  if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules_host);
+  if (app.got_subcommand("render")) return run_render(arguments.render);
+  return run_version(arguments.common);
+}
+
+}  // namespace
+
+int main(int argument_count, char** argument_values) {
+  CLI::App app{"gemel: state and operation of a highly available management site", "gemel"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "gemel " GEMEL_VERSION);
+  app.fallthrough();
+  app.footer(
+      "Options may stand before or after the verb.\nExit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 not found, 5 "
+      "timed out, 6 unreachable, 7 permission");
+  Arguments arguments;
+  try {
+    add_common(app, arguments);
+    add_verbs(app, arguments);
+    app.parse(argument_count, argument_values);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+  }
+  try {
+    return static_cast<int>(run(app, arguments));
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return static_cast<int>(ExitCode::failed);
+  }
+}

@@ -1,0 +1,49 @@
+// The verbs of the command line: one function per verb, one source file per function. Each prints its answer on
+// standard output, complaints on standard error, and gives the exit code. Command line parsing is in main.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "cli/session.h"
+
+namespace gemel::cli {
+
+struct StatusOptions {
+  bool is_watch = false;  // again every second until interrupted
+};
+/// `unreachable` when no agent at all answered.
+ExitCode run_status(const CommonOptions& common, const StatusOptions& options);
+
+ExitCode run_topology(const CommonOptions& common);
+
+struct SwitchoverOptions {
+  std::string to;  // empty: the only other member, or the agent's choice among several
+  bool is_confirmed = false;
+  bool is_dry_run = false;
+  bool is_waiting = true;
+  std::chrono::seconds timeout{30};
+};
+ExitCode run_switchover(const CommonOptions& common, const SwitchoverOptions& options);
+
+struct EventsOptions {
+  bool is_follow = false;
+  std::size_t newest = 50;  // at most so many at first; 0: all
+};
+ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
+
+/// Prints the table of this program; `host` not empty: the table of that host's agent.
+ExitCode run_rules(const CommonOptions& common, const std::string& host);
+
+struct RenderOptions {
+  std::filesystem::path site_file;
+  std::filesystem::path out;
+};
+/// `usage` when the site file has mistakes: every one is printed as file:line:column: message.
+ExitCode run_render(const RenderOptions& options);
+
+ExitCode run_version(const CommonOptions& common);
+
+}  // namespace gemel::cli

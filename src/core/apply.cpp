@@ -1,0 +1,332 @@
+#include "core/apply.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace gemel::core {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Retry of a failed PostgreSQL procedure: 200 ms, doubling to 30 s, so that a broken clone does not load the primary.
+constexpr Duration first_backoff = milliseconds(200);
+constexpr Duration longest_backoff = milliseconds(30'000);
+// Retry of the store: short, because a failover may hang on it; with jitter, so that two bidders do not march in step.
+constexpr auto store_backoff = milliseconds(50);
+
+void back_off_postgres(State& state) {
+  state.postgres_backoff = std::clamp(state.postgres_backoff * 2, first_backoff, longest_backoff);
+  state.postgres_retry_at = state.now + state.postgres_backoff;
+}
+
+void back_off_store(State& state) {
+  state.store_retry_at = state.now + store_backoff + milliseconds(state.random.below(30));
+}
+
+/// What a run of PostgreSQL was good for ends with it: also its epoch, so that the next promotion must win another.
+void forget_run(State& state) {
+  state.won = Epoch{};
+  state.names.reset();
+  state.links.clear();
+  state.promoted = Epoch{};
+  state.opened = Epoch{};
+  state.shut_since.reset();
+  state.add.reset();
+}
+
+void apply_heard(State& state, const Heard& heard) {
+  auto& peer = state.peers[heard.from];
+  peer.heard_at = state.now;
+  if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
+  peer.beat = heard.beat;
+  state.count_start = std::max(state.count_start, heard.last_confirmation);
+  state.hinted = std::max(state.hinted, heard.beat.revision);
+}
+
+void update_links(State& state) {
+  for (const auto& link : state.facts.standbys) {
+    auto [known, is_new] = state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now});
+    auto& entry = known->second;
+    if (entry.is_streaming != link.is_streaming) {
+      entry.is_streaming = link.is_streaming;
+      entry.since = state.now;
+    }
+    if (is_new || link.flush_lsn > entry.flush_lsn || link.flush_lsn >= state.facts.wal_end) entry.progressed = state.now;
+    entry.flush_lsn = link.flush_lsn;
+  }
+  for (auto& [node, entry] : state.links) {
+    const bool is_listed = std::ranges::any_of(state.facts.standbys, [&](const auto& link) { return link.node == node; });
+    if (!is_listed && entry.is_streaming) {
+      entry.is_streaming = false;
+      entry.since = state.now;
+    }
+  }
+}
+
+bool is_running(PostgresRun run) { return run == PostgresRun::standby || run == PostgresRun::primary; }
+
+void apply_facts(State& state, const PostgresFacts& facts) {
+  // The server ended although nobody here ended it, and the notice of its exit was missed or is yet to come.
+  if (is_running(state.facts.run) && !is_running(facts.run) && !state.is_busy(Slot::postgres)) state.is_crash_unclean = true;
+  state.facts = facts;
+  if (facts.is_answering) state.facts_at = state.now;
+  if (facts.run == PostgresRun::primary) {
+    // A server too busy to answer says nothing about its standbys; a dead disk is the write probe's business.
+    if (facts.is_answering) update_links(state);
+  } else if (facts.run != PostgresRun::starting) {
+    state.links.clear();
+  }
+  if (facts.run != PostgresRun::standby || facts.is_receiving) state.not_receiving_since = state.now;
+}
+
+bool ends_server(const ActionKind& kind) {
+  return std::holds_alternative<action::StopPostgres>(kind) || std::holds_alternative<action::KillPostgres>(kind) ||
+         std::holds_alternative<action::Rewind>(kind) || std::holds_alternative<action::Clone>(kind) ||
+         std::holds_alternative<action::Bootstrap>(kind);
+}
+
+void apply_exit(State& state) {
+  const auto busy = state.slots.find(Slot::postgres);
+  if (busy != state.slots.end() && ends_server(busy->second.kind)) return;
+  state.is_crash_unclean = true;
+  state.facts.run = PostgresRun::starting;
+}
+
+std::string_view refuse_switchover(const State& state, const NodeId& to) {
+  if (!state.is_holder() || !state.is_serving()) return "not_primary";
+  if (state.hand_over) return "already_running";
+  if (to == state.self) return "already_there";
+  if (to.empty()) return state.best_successor() ? "" : "no_candidate";
+  if (!state.config.databases.contains(to)) return "no_such_host";
+  if (!state.is_member(to)) return "not_synchronous";
+  if (!state.is_fresh(to) || state.peers.at(to).beat.run != PostgresRun::standby) return "not_reachable";
+  return "";
+}
+
+std::string explain_refusal(std::string_view reason, const NodeId& to) {
+  if (reason == "not_primary") return "this host is not the serving primary; ask the primary";
+  if (reason == "already_running") return "a switchover is already running";
+  if (reason == "already_there") return "'" + to.name + "' is the primary already";
+  if (reason == "no_candidate") return "no synchronous standby is ready to take over";
+  if (reason == "no_such_host") return "'" + to.name + "' is not a database host of this site";
+  if (reason == "not_synchronous") return "'" + to.name + "' is not a synchronous standby now; wait until status shows it as one";
+  if (reason == "not_reachable") return "'" + to.name + "' does not answer or its PostgreSQL is not a running standby";
+  return "accepted";
+}
+
+void apply_switchover(State& state, const event::SwitchoverAsked& asked, Output& output) {
+  const auto reason = refuse_switchover(state, asked.to);
+  output.answers.push_back({asked.ask, reason.empty(), std::string(reason), explain_refusal(reason, asked.to)});
+  if (!reason.empty()) return;
+  const NodeId to = asked.to.empty() ? *state.best_successor() : asked.to;
+  state.hand_over = HandOver{to, HandOverStage::checkpoint, state.now};
+  state.add.reset();
+}
+
+// ---- ends of actions ----
+
+void end_swap(State& state, const action::SwapRecord& swap, const event::ActionEnded& ended) {
+  if (ended.certainty == Certainty::done) {
+    const auto* swapped = std::get_if<payload::Swapped>(&ended.payload);
+    swap_succeeded(state, swap, swapped != nullptr ? swapped->revision : Revision{});
+    return;
+  }
+  back_off_store(state);
+  if (ended.certainty == Certainty::unknown) {
+    if (state.pending) state.pending->is_in_flight = false;
+    return;
+  }
+  swap_failed(state, swap);
+  if (const auto* view = std::get_if<StoreView>(&ended.payload)) {
+    adopt(state, *view);
+  } else {
+    state.hinted = Revision{std::max(state.hinted.value, state.revision().value + 1)};
+  }
+}
+
+void end_store(State& state, const ActionKind& kind, const event::ActionEnded& ended) {
+  if (const auto* swap = std::get_if<action::SwapRecord>(&kind)) return end_swap(state, *swap, ended);
+  if (ended.certainty != Certainty::done) return back_off_store(state);
+  if (std::holds_alternative<action::ReadStore>(kind)) {
+    if (const auto* view = std::get_if<StoreView>(&ended.payload)) adopt(state, *view);
+  } else if (std::holds_alternative<action::ClaimIntent>(kind)) {
+    const auto* owner = std::get_if<payload::IntentOwner>(&ended.payload);
+    state.owns_bootstrap = owner != nullptr && owner->owner == state.self.name;
+    if (!state.owns_bootstrap) state.store_retry_at = state.now + std::chrono::seconds(1);
+  } else if (const auto* complete = std::get_if<action::CompleteHistory>(&kind)) {
+    const auto entry = std::ranges::find(state.store.history, complete->entry.epoch, &HistoryEntry::epoch);
+    if (entry != state.store.history.end()) *entry = complete->entry;
+  }
+}
+
+void end_server(State& state, const ActionKind& kind, bool is_done) {
+  if (std::holds_alternative<action::Bootstrap>(kind)) {
+    if (is_done) {
+      state.facts.run = PostgresRun::unknown;  // the next observation tells the system identifier
+    }
+  } else if (std::holds_alternative<action::Rewind>(kind) || std::holds_alternative<action::Clone>(kind)) {
+    state.facts.run = is_done ? PostgresRun::stopped : PostgresRun::unknown;
+    if (is_done) {
+      state.facts.served = Epoch{};
+      state.must_rewind = state.must_clone = false;
+    }
+  } else if (is_done || std::holds_alternative<action::StopPostgres>(kind)) {
+    // A stop that overran is finished by the kill that `is_crash_unclean` asks for.
+    forget_run(state);
+    state.facts.run = PostgresRun::stopped;
+    state.is_crash_unclean = !is_done;
+    if (state.hand_over) state.hand_over->stage = HandOverStage::resign;
+  }
+}
+
+void end_names(State& state, const action::SetNames& set, bool is_done, const Payload& payload) {
+  if (!is_done) {
+    state.names.reset();
+    return;
+  }
+  state.names = set.names;
+  const auto* mark = std::get_if<payload::Mark>(&payload);
+  if (state.add && set.with_barrier && set.names.contains(state.add->node) && mark != nullptr) state.add->mark = mark->lsn;
+}
+
+void end_promote(State& state, const action::Promote& promote, bool is_done, const Payload& payload) {
+  if (!is_done) {
+    state.is_crash_unclean = true;  // what it did is uncertain: end it, and win a new epoch
+    state.won = Epoch{};
+    return;
+  }
+  state.facts.run = PostgresRun::primary;
+  state.promoted = state.won;
+  state.names = promote.names;
+  state.is_checkpointed = false;
+  state.is_cut = false;
+  if (const auto* promoted = std::get_if<payload::Promoted>(&payload)) {
+    state.fork = *promoted;
+    state.facts.timeline = promoted->timeline;
+  }
+}
+
+void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded& ended) {
+  const bool is_done = ended.certainty == Certainty::done;
+  if (is_done) {
+    state.postgres_backoff = Duration::zero();
+  } else {
+    back_off_postgres(state);
+  }
+  if (ends_server(kind)) return end_server(state, kind, is_done);
+  if (const auto* names = std::get_if<action::SetNames>(&kind)) return end_names(state, *names, is_done, ended.payload);
+  if (const auto* promote = std::get_if<action::Promote>(&kind)) return end_promote(state, *promote, is_done, ended.payload);
+  if (const auto* start = std::get_if<action::StartPostgres>(&kind)) {
+    state.is_crash_unclean = state.is_crash_unclean || !is_done;
+    if (!is_done) return;
+    state.facts.run = PostgresRun::standby;
+    state.facts.upstream = start->upstream;
+    state.facts.is_receiving = false;
+    state.not_receiving_since = state.now;
+  } else if (const auto* follow = std::get_if<action::Follow>(&kind); follow != nullptr && is_done) {
+    state.facts.upstream = follow->upstream;
+    state.not_receiving_since = state.now;
+  } else if (const auto* mark = std::get_if<action::MarkServed>(&kind); mark != nullptr && is_done) {
+    state.facts.served = mark->epoch;
+  } else if (std::holds_alternative<action::Checkpoint>(kind)) {
+    if (state.hand_over && state.hand_over->stage == HandOverStage::checkpoint) state.hand_over->stage = HandOverStage::stop;
+    if (is_done) state.is_checkpointed = true;
+  }
+}
+
+void apply_end(State& state, const event::ActionEnded& ended) {
+  const auto slot = std::ranges::find_if(state.slots, [&](const auto& entry) { return entry.second.id == ended.id; });
+  if (slot == state.slots.end()) return;  // cancelled meanwhile
+  const ActionKind kind = slot->second.kind;
+  const Slot where = slot->first;
+  state.slots.erase(slot);
+  switch (where) {
+    case Slot::store: return end_store(state, kind, ended);
+    case Slot::postgres: return end_postgres(state, kind, ended);
+    case Slot::heartbeat:
+      if (const auto* last = std::get_if<payload::LastConfirmation>(&ended.payload)) {
+        state.is_quiesced = true;
+        state.count_start = std::max(state.count_start, last->at);
+      }
+  }
+}
+
+}  // namespace
+
+void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revision) {
+  state.store.record = VersionedRecord{swap.next, revision};
+  if (swap.history && state.history_of(swap.history->epoch) == nullptr) state.store.history.push_back(*swap.history);
+  state.hinted = std::max(state.hinted, revision);
+  state.store_read_at = state.now;
+  state.pending.reset();
+  switch (swap.purpose) {
+    case SwapPurpose::create:
+    case SwapPurpose::bid:
+    case SwapPurpose::claim:
+      state.won = swap.next.epoch;
+      state.won_at = state.now;
+      state.resigned_at.reset();
+      state.fork.reset();
+      if (swap.purpose == SwapPurpose::claim) {
+        state.promoted = swap.next.epoch;
+        state.is_cut = true;
+        state.is_checkpointed = false;
+      }
+      return;
+    case SwapPurpose::add: state.add.reset(); return;
+    case SwapPurpose::cut: state.is_cut = true; return;
+    case SwapPurpose::remove: return;
+    case SwapPurpose::resign:
+      state.hand_over.reset();
+      state.resigned_at = state.now;
+      return;
+  }
+}
+
+void swap_failed(State& state, const action::SwapRecord& swap) {
+  state.pending.reset();
+  if (swap.purpose == SwapPurpose::add) state.add.reset();
+  if (swap.purpose == SwapPurpose::resign) state.hand_over.reset();
+}
+
+void adopt(State& state, const StoreView& view) {
+  state.is_store_known = true;
+  state.store_read_at = state.now;
+  const Revision seen = view.record ? view.record->revision : Revision{};
+  if (view.record && seen < state.revision()) return;  // older than what is known: a stale answer
+  if (state.pending && !state.pending->is_in_flight && view.record) {
+    const auto swap = state.pending->swap;
+    if (view.record->record.token == swap.next.token) {
+      swap_succeeded(state, swap, seen);
+    } else if (seen > swap.expected) {
+      swap_failed(state, swap);
+    }
+  }
+  const bool is_resigned = view.record && view.record->record.state == RecordState::resigned;
+  if (!is_resigned) {
+    state.resigned_at.reset();
+  } else if (!state.resigned_at || seen > state.revision()) {
+    state.resigned_at = state.now;
+  }
+  state.store = view;
+}
+
+void apply(State& state, const Event& event, Output& output) {
+  if (const auto* heard = std::get_if<Heard>(&event)) {
+    apply_heard(state, *heard);
+  } else if (const auto* seen = std::get_if<event::PostgresSeen>(&event)) {
+    apply_facts(state, seen->facts);
+  } else if (std::holds_alternative<event::PostgresExited>(event)) {
+    apply_exit(state);
+  } else if (const auto* hint = std::get_if<event::StoreHint>(&event)) {
+    state.hinted = std::max(state.hinted, hint->revision);
+  } else if (std::holds_alternative<event::StopAsked>(event)) {
+    state.is_stopping = true;
+  } else if (const auto* asked = std::get_if<event::SwitchoverAsked>(&event)) {
+    apply_switchover(state, *asked, output);
+  } else if (const auto* ended = std::get_if<event::ActionEnded>(&event)) {
+    apply_end(state, *ended);
+  }
+}
+
+}  // namespace gemel::core

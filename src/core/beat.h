@@ -1,0 +1,32 @@
+// What a database host says of itself in every heartbeat, and what it heard from another one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/postgres_facts.h"
+#include "core/record.h"
+
+namespace gemel::core {
+
+struct Beat {
+  Epoch epoch;  // the highest the sender knows
+  NodeId holder;
+  Revision revision;  // of the record the sender knows: a higher one than ours is a hint to read
+  RecordState state = RecordState::normal;
+  PostgresRun run = PostgresRun::unknown;
+  std::uint32_t timeline = 0;
+  Lsn wal_end;
+  bool is_receiving = false;
+  bool operator==(const Beat&) const = default;
+};
+
+struct Heard {
+  NodeId from;
+  Beat beat;
+  std::optional<TimePoint> confirmed;  // send time, our clock, of our newest heartbeat that `from` confirmed
+  TimePoint last_confirmation;         // when we last sent a confirmation to anybody (R6)
+  bool operator==(const Heard&) const = default;
+};
+
+}  // namespace gemel::core

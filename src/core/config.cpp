@@ -1,0 +1,16 @@
+#include "core/config.h"
+
+namespace gemel::core {
+
+std::vector<std::string> check_config(const NodeId& self, const Config& config) {
+  std::vector<std::string> mistakes = check_timers(config.timers);
+  if (!config.databases.contains(self)) mistakes.push_back("this host '" + self.name + "' is not a database host of the site");
+  if (!config.databases.contains(config.bootstrapper)) {
+    mistakes.push_back("the first database host '" + config.bootstrapper.name + "' is not a database host of the site");
+  }
+  if (config.cluster_id.empty()) mistakes.push_back("the site has no id");
+  if (config.min_copies != 1) mistakes.push_back("min_copies must be 1: other values are not supported yet");
+  return mistakes;
+}
+
+}  // namespace gemel::core

@@ -1,0 +1,89 @@
+#include "core/controller.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "core/apply.h"
+#include "core/policy.h"
+
+namespace gemel::core {
+namespace {
+
+/// R6: a node whose loop stalled cannot tell how long it was away; it counts anew.
+void restart_count_after_stall(State& state) {
+  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb) state.count_start = std::max(state.count_start, state.now);
+  state.last_step = state.now;
+}
+
+/// Lets the table decide until a rule that does not `go_on` matched.
+void decide(State& state, Output& output) {
+  Decision decision(state, output);
+  std::string_view last;
+  for (const Rule& rule : policy_table()) {
+    if (!rule.matches(state)) continue;
+    decision.set_rule(rule.id);
+    rule.decide(state, decision);
+    last = rule.id;
+    if (!rule.go_on) break;
+  }
+  GEMEL_CHECK(!last.empty());  // "wait" always matches
+  state.last_rule = last;
+}
+
+Beat beat_of(const State& state) {
+  Beat beat;
+  beat.epoch = state.highest_epoch();
+  if (const Record* record = state.record()) {
+    beat.epoch = record->epoch;
+    beat.holder = record->holder;
+    beat.state = record->state;
+  }
+  beat.revision = state.revision();
+  beat.run = state.facts.run;
+  beat.timeline = state.facts.timeline;
+  beat.wal_end = state.facts.wal_end;
+  beat.is_receiving = state.facts.is_receiving;
+  return beat;
+}
+
+void say(State& state, Output& output) {
+  const Beat beat = beat_of(state);
+  if (state.said == beat) return;
+  state.said = beat;
+  output.start.push_back({ActionId{state.next_action++}, action::Say{beat}});
+}
+
+TimePoint next_wake(const State& state) {
+  TimePoint wake = state.now + state.timers().hb;
+  const auto consider = [&](TimePoint point) {
+    if (point > state.now) wake = std::min(wake, point);
+  };
+  consider(state.permit_until());
+  consider(state.count_start + state.timers().grace);
+  consider(state.store_retry_at);
+  consider(state.postgres_retry_at);
+  for (const auto& [node, peer] : state.peers) {
+    if (peer.confirmed) consider(*peer.confirmed + state.timers().suspect);
+  }
+  return wake;
+}
+
+}  // namespace
+
+Output Controller::step(const Input& input) {
+  State& state = state_;
+  Output output;
+  state.now = std::max(state.now, input.now);
+  restart_count_after_stall(state);
+  apply(state, input.event, output);
+  // A decision may make the next one possible at once (a removal that shrinks the names); two rounds are enough for
+  // every pair in the table, and a bound keeps the step total.
+  const std::size_t before = output.start.size();
+  decide(state, output);
+  if (output.start.size() != before) decide(state, output);
+  say(state, output);
+  output.wake_at = next_wake(state);
+  return output;
+}
+
+}  // namespace gemel::core

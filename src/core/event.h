@@ -1,0 +1,76 @@
+// What the controller is told: time, observations, ends of actions, wishes of an operator. And what it answers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/action.h"
+
+namespace gemel::core {
+
+/// done = it happened; refused = certainly no effect; unknown = it may have happened or may still happen.
+enum class Certainty : std::uint8_t { done, refused, unknown };
+std::string_view to_string(Certainty certainty);
+
+namespace payload {
+struct Swapped { Revision revision; bool operator==(const Swapped&) const = default; };
+struct IntentOwner { std::string owner; bool operator==(const IntentOwner&) const = default; };
+struct Promoted { std::uint32_t timeline = 0; Lsn switch_lsn; bool operator==(const Promoted&) const = default; };
+struct Mark { Lsn lsn; bool operator==(const Mark&) const = default; };  // SetNames with barrier; StopPostgres: WAL end
+struct LastConfirmation { TimePoint at; bool operator==(const LastConfirmation&) const = default; };
+}  // namespace payload
+using Payload = std::variant<std::monostate, StoreView, payload::Swapped, payload::IntentOwner, payload::Promoted,
+                             payload::Mark, payload::LastConfirmation>;
+
+namespace event {
+struct Tick {};
+struct PostgresSeen { PostgresFacts facts; };
+struct PostgresExited {};  // the postmaster ended (pidfd)
+struct StoreHint { Revision revision; };  // a watch saw something: worth a read, decides nothing
+struct StopAsked {};  // the agent itself must end: hand over if possible, stop PostgreSQL
+struct SwitchoverAsked { std::uint64_t ask = 0; NodeId to; };  // `to` empty: the best standby
+struct ActionEnded {
+  ActionId id;
+  Certainty certainty = Certainty::unknown;
+  Payload payload;
+  std::string reason;  // for a person
+};
+}  // namespace event
+using Event = std::variant<event::Tick, Heard, event::PostgresSeen, event::PostgresExited, event::StoreHint,
+                           event::StopAsked, event::SwitchoverAsked, event::ActionEnded>;
+
+struct Input {
+  TimePoint now;  // never goes backwards
+  Event event;
+};
+
+enum class NoteLevel : std::uint8_t { info, warn, error };
+
+/// A change of decision: for the log, the API and the replay.
+struct Note {
+  NoteLevel level = NoteLevel::info;
+  std::string rule;  // id in the policy table
+  std::string text;
+  Epoch epoch;
+};
+
+/// Answer to an operator's wish. `reason` is an id; text is for a person.
+struct Answer {
+  std::uint64_t ask = 0;
+  bool accepted = false;
+  std::string reason;
+  std::string text;
+};
+
+struct Output {
+  std::vector<Action> start;     // independent of each other, in this order
+  std::vector<ActionId> cancel;  // do these before `start`; their ends are not awaited any more
+  std::vector<Note> notes;
+  std::vector<Answer> answers;
+  TimePoint wake_at;  // a Tick is wanted then at the latest
+};
+
+}  // namespace gemel::core

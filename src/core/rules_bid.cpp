@@ -1,0 +1,69 @@
+// Who may try to take over, and when (R1, R6, R7).
+#include "core/rules.h"
+
+namespace gemel::core::rules {
+namespace {
+
+bool has_fresh_member(const State& state) {
+  for (const auto& node : state.other_members()) {
+    if (state.is_fresh(node)) return true;
+  }
+  return false;
+}
+
+/// The record and the clock allow a bid.
+bool is_time_to_bid(const State& state) {
+  const Record& record = *state.record();
+  if (record.state == RecordState::paused) return false;
+  if (record.state == RecordState::resigned) {
+    const bool is_late = state.resigned_at && state.now - *state.resigned_at >= state.timers().promote;
+    // Who resigned lets the others go first; who is not preferred lets the preferred go first.
+    if (state.is_holder()) return is_late || !has_fresh_member(state);
+    return record.preferred.empty() || record.preferred == state.self || is_late;
+  }
+  if (state.is_holder()) return !state.best_successor();  // its own epoch: nobody else's permit is in question
+  return state.now - state.count_start >= state.timers().grace;
+}
+
+bool may_bid(const State& state) {
+  if (state.record() == nullptr || !state.is_member(state.self) || state.is_stopping || state.is_crash_unclean) return false;
+  // Won and still valid: nothing to bid for. A promotion that failed has reset `won`.
+  if (state.has_won() && state.record()->state == RecordState::normal) return false;
+  const bool is_able = state.facts.run == PostgresRun::standby || state.facts.run == PostgresRun::stopped;
+  return is_able && !state.is_busy(Slot::postgres) && !state.hand_over && is_time_to_bid(state);
+}
+
+void bid(State& state, Decision& decision) {
+  Record next = next_record(state);
+  next.epoch = Epoch{state.record()->epoch.value + 1};
+  next.holder = state.self;
+  next.state = RecordState::normal;
+  next.preferred = NodeId{};
+  decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " + state.record()->holder.name +
+                                     (state.record()->state == RecordState::resigned ? " resigned" : " is gone"));
+  const HistoryEntry entry{next.epoch, state.self, false, 0, {}};
+  start_swap(state, decision, SwapPurpose::bid, std::move(next), entry);
+}
+
+bool is_bid_pending(const State& state) { return state.pending && state.pending->swap.purpose == SwapPurpose::bid; }
+
+constexpr Rule table[] = {
+    {"quiesce", "R6", "may bid", "first stop confirming heartbeats, and learn when the last confirmation left", false,
+     [](const State& s) { return may_bid(s) && !s.is_quiesced && !s.is_busy(Slot::heartbeat) && is_store_free(s) && s.may_retry_store(); },
+     [](State&, Decision& d) { d.start(action::QuiesceHeartbeat{}); }},
+    {"bid", "R1", "in S, T_grace passed since the last confirmation (or the holder resigned), confirming nothing",
+     "swap: epoch + 1, holder = self, S unchanged", false,
+     [](const State& s) { return may_bid(s) && s.is_quiesced && is_store_free(s) && s.may_retry_store(); }, bid},
+    {"resume_heartbeat", "R6", "no bid is open", "confirm heartbeats again, never of a lower epoch", true,
+     [](const State& s) { return s.is_quiesced && !is_bid_pending(s); },
+     [](State& s, Decision& d) {
+       s.is_quiesced = false;
+       d.start(action::ResumeHeartbeat{s.highest_epoch()});
+     }},
+};
+
+}  // namespace
+
+std::span<const Rule> bid() { return table; }
+
+}  // namespace gemel::core::rules

@@ -1,0 +1,113 @@
+// Everybody else: follow the holder, and come back after having been left behind (R10).
+#include <chrono>
+
+#include "core/rules.h"
+
+namespace gemel::core::rules {
+namespace {
+
+// A standby that has not received for so long while its holder is well is looked at again.
+constexpr auto stuck_limit = std::chrono::seconds(3);
+// ... and for so long: the holder no longer has the WAL it needs. Long, because a clone destroys a copy.
+constexpr auto hopeless_limit = std::chrono::seconds(60);
+
+const NodeId& holder_of(const State& state) { return state.record()->holder; }
+
+bool is_holder_primary(const State& state) {
+  const auto& holder = holder_of(state);
+  if (!state.is_heard(holder)) return false;
+  const auto& beat = state.peers.at(holder).beat;
+  return beat.run == PostgresRun::primary && beat.epoch == state.record()->epoch;
+}
+
+/// Rewinding and cloning need a source that is primary of this epoch and has checkpointed since (finding 4).
+bool is_source_ready(const State& state) {
+  const HistoryEntry* entry = state.history_of(state.record()->epoch);
+  return is_holder_primary(state) && entry != nullptr && entry->complete;
+}
+
+bool is_out(const State& state) { return state.record() != nullptr && !state.is_holder() && !state.is_member(state.self); }
+
+bool has_no_data(const State& state) {
+  return state.facts.run == PostgresRun::absent || state.facts.run == PostgresRun::ruined ||
+         (state.must_clone && state.facts.run == PostgresRun::stopped);
+}
+
+bool is_stuck(const State& state, Duration limit) {
+  return is_out(state) && state.facts.run == PostgresRun::standby && is_source_ready(state) &&
+         state.now - state.not_receiving_since >= limit && is_postgres_free(state);
+}
+
+bool is_beyond_fork(const State& state) {
+  const HistoryEntry* entry = state.record() != nullptr ? state.history_of(state.record()->epoch) : nullptr;
+  return is_stuck(state, stuck_limit) && entry->timeline > state.facts.timeline && entry->switch_lsn.value != 0 &&
+         state.facts.wal_end > entry->switch_lsn;
+}
+
+bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
+
+constexpr Rule table[] = {
+    {"member_without_data", "R10", "in S, but the data directory is gone", "wait to be removed from S, then clone", false,
+     [](const State& s) {
+       return s.is_member(s.self) && (s.facts.run == PostgresRun::absent || s.facts.run == PostgresRun::ruined);
+     },
+     [](State&, Decision& d) { d.note(NoteLevel::error, "this member's data directory is gone or unfinished: it cannot take over"); }},
+    {"wait_to_be_cut", "R10", "has WAL of an epoch left behind, but is still in S", "touch nothing until the holder cut S", false,
+     [](const State& s) { return is_following(s) && s.is_member(s.self) && s.is_diverged() && s.facts.run == PostgresRun::stopped; },
+     [](State&, Decision&) {}},
+    {"clone", "R10", "no usable data, not in S, the holder can be copied", "copy the holder", false,
+     [](const State& s) { return is_out(s) && has_no_data(s) && is_source_ready(s) && is_postgres_free(s); },
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::info, "copies the database of " + holder_of(s).name);
+       d.start(action::Clone{holder_of(s)});
+     }},
+    {"rewind", "R10", "has WAL of an epoch left behind, not in S, the holder has checkpointed", "rewind to the holder", false,
+     [](const State& s) {
+       return is_out(s) && s.is_diverged() && s.facts.run == PostgresRun::stopped && is_source_ready(s) && is_postgres_free(s);
+     },
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::info, "rewinds to " + holder_of(s).name + " (epoch " + std::to_string(s.record()->epoch.value) + ")");
+       d.start(action::Rewind{holder_of(s)});
+     }},
+    {"wait_for_source", "R10", "needs a rewind or a copy, the holder is not ready for it", "wait", false,
+     [](const State& s) { return is_out(s) && ((s.is_diverged() && s.facts.run == PostgresRun::stopped) || has_no_data(s)); },
+     [](State&, Decision&) {}},
+    {"stop_beyond_fork", "R10", "a standby does not receive and has WAL beyond the fork", "stop it, then rewind", false, is_beyond_fork,
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::warn, "this standby has WAL beyond the fork of the present epoch: it is stopped and rewound");
+       s.must_rewind = true;
+       d.start(action::KillPostgres{});
+     }},
+    {"stop_hopeless", "R10", "a standby has not received for 60 s although the holder is well", "stop it, then copy the holder anew",
+     false, [](const State& s) { return is_stuck(s, hopeless_limit); },
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::error, "this standby cannot follow any more (the WAL it needs is gone, or port 5432 is cut): it is copied anew");
+       s.must_clone = true;
+       d.start(action::KillPostgres{});
+     }},
+    {"start_standby", "follow", "PostgreSQL is stopped and may follow", "start it as a standby of the holder", false,
+     [](const State& s) { return is_following(s) && s.facts.run == PostgresRun::stopped && !s.is_diverged() && is_postgres_free(s); },
+     [](State& s, Decision& d) {
+       NodeSet others = s.config.databases;
+       others.erase(s.self);
+       d.start(action::StartPostgres{holder_of(s), others});
+     }},
+    {"follow", "follow", "the standby follows somebody else than the holder", "point it at the holder", false,
+     [](const State& s) {
+       return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) && is_postgres_free(s);
+     },
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::info, "follows " + holder_of(s).name);
+       d.start(action::Follow{holder_of(s)});
+     }},
+    {"stand_by", "follow", "a standby of the holder", "go on", false,
+     [](const State& s) { return is_following(s) && s.facts.run == PostgresRun::standby; }, [](State&, Decision&) {}},
+    {"wait", "wait", "nothing else applies", "wait for the next observation", false, [](const State&) { return true; },
+     [](State&, Decision&) {}},
+};
+
+}  // namespace
+
+std::span<const Rule> member() { return table; }
+
+}  // namespace gemel::core::rules

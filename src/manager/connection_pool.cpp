@@ -1,0 +1,77 @@
+// Handing out and taking back connections.
+#include "manager/connection_pool.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace gemel::manager {
+namespace {
+
+/// Frees the seat when opening the connection fails or is cancelled.
+class SeatGuard {
+ public:
+  SeatGuard(std::size_t& leased, boost::asio::steady_timer& returned) : leased_(&leased), returned_(&returned) {
+    ++leased;
+  }
+  SeatGuard(const SeatGuard&) = delete;
+  SeatGuard& operator=(const SeatGuard&) = delete;
+  ~SeatGuard() {
+    if (leased_ == nullptr) return;
+    --*leased_;
+    returned_->cancel_one();
+  }
+  void keep() { leased_ = nullptr; }
+
+ private:
+  std::size_t* leased_;
+  boost::asio::steady_timer* returned_;
+};
+
+}  // namespace
+
+ConnectionPool::ConnectionPool(boost::asio::any_io_executor executor, std::string conninfo, std::size_t max_connections)
+    : executor_(std::move(executor)),
+      conninfo_(std::move(conninfo)),
+      max_connections_(max_connections),
+      returned_(executor_, boost::asio::steady_timer::time_point::max()) {}
+
+runtime::Task<Result<ConnectionPool::Lease>> ConnectionPool::acquire(Duration limit) {
+  const auto deadline = runtime::boot_now() + limit;
+  while (leased_ >= max_connections_) {
+    boost::asio::steady_timer patience(executor_, deadline - runtime::boot_now());
+    patience.async_wait([this](boost::system::error_code error) {
+      if (!error) returned_.cancel();  // wakes all waiters; those with time left wait again
+    });
+    const auto [ignored] = co_await returned_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    static_cast<void>(ignored);
+    if (runtime::boot_now() >= deadline) co_return fail(ErrorCode::unavailable, "all database connections are busy");
+  }
+  SeatGuard seat(leased_, returned_);
+  while (!idle_.empty()) {
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->is_connection_lost()) continue;
+    seat.keep();
+    co_return Lease(*this, std::move(connection));
+  }
+  // Half of the time: a first packet that was sent to a dead primary is not repeated for a second, a new attempt is.
+  auto connected =
+      co_await Connection::connect(executor_, conninfo_, std::min(deadline - runtime::boot_now(), limit / 2));
+  if (!connected) co_return std::unexpected(connected.error().with("connecting to the database"));
+  seat.keep();
+  co_return Lease(*this, std::make_unique<Connection>(std::move(*connected)));
+}
+
+void ConnectionPool::give_back(std::unique_ptr<Connection> connection) {
+  --leased_;
+  if (connection->is_connection_lost() || connection->is_busy()) {
+    idle_.clear();
+  } else {
+    idle_.push_back(std::move(connection));
+  }
+  returned_.cancel_one();
+}
+
+}  // namespace gemel::manager

@@ -1,0 +1,151 @@
+// Putting the manager's parts together, and taking them apart in the right order.
+#include "manager/server.h"
+
+#include <fmt/format.h>
+
+#include "adapters/postgres/quoting.h"
+#include "base/text.h"
+#include "manager/postgres_notes_store.h"
+#include "runtime/files.h"
+#include "runtime/log.h"
+#include "runtime/systemd_notify.h"
+
+namespace gemel::manager {
+
+using runtime::Task;
+
+namespace {
+
+constexpr auto probe_interval = std::chrono::milliseconds(500);
+constexpr auto probe_limit = std::chrono::milliseconds(1000);
+// Three of the balancers' checks: two make a server down, one for the phase.
+constexpr auto drain_time = std::chrono::milliseconds(1200);
+constexpr auto finish_limit = std::chrono::seconds(10);
+constexpr std::size_t max_body = 64U << 10;
+constexpr std::size_t max_connections = 1000;
+
+Task<void> watch_database(NotesStore* notes, ReadinessState* readiness) {
+  bool was_good = true;
+  for (;;) {
+    const auto answer = co_await notes->ping(probe_limit);
+    if (answer) {
+      readiness->database_answered(runtime::boot_now());
+      if (!was_good) runtime::log_info("the database answers again");
+    } else {
+      readiness->database_failed(answer.error().message);
+      if (was_good) runtime::log_warn("the database does not answer, requests wait: " + answer.error().to_string());
+    }
+    was_good = answer.has_value();
+    runtime::notify_systemd(was_good ? "STATUS=serving" : "STATUS=serving, the database does not answer");
+    co_await runtime::sleep_for(probe_interval);
+  }
+}
+
+Task<void> feed_watchdog(Duration interval) {
+  for (;;) {
+    runtime::notify_systemd("WATCHDOG=1");
+    co_await runtime::sleep_for(interval / 2);
+  }
+}
+
+Task<void> stop_listener(runtime::HttpServer* listener, Duration limit) { co_await listener->stop(limit); }
+
+Task<runtime::HttpResponse> answer(Application* application, runtime::HttpRequest request, runtime::Peer peer) {
+  co_return co_await application->handle(std::move(request), std::move(peer));
+}
+
+Task<runtime::HttpResponse> answer_orchestrator(Application* application, runtime::HttpRequest request,
+                                                runtime::Peer peer) {
+  co_return co_await application->handle_orchestrator(std::move(request), std::move(peer));
+}
+
+}  // namespace
+
+Result<std::string> database_conninfo(const site::HostConfig& config, const std::string& password) {
+  const auto address = config.database_address();
+  if (!address)
+    return fail(ErrorCode::invalid, "the site has no virtual address for the database: the manager needs one");
+  return adapters::postgres::make_conninfo({{"host", *address},
+                                            {"hostaddr", *address},
+                                            {"port", std::to_string(config.ports.postgres)},
+                                            {"user", config.database.application_user},
+                                            {"dbname", config.database.database_name},
+                                            {"password", password},
+                                            {"sslmode", "verify-full"},
+                                            {"sslrootcert", config.pki("db-ca.crt").string()},
+                                            {"ssl_min_protocol_version", "TLSv1.2"},
+                                            {"channel_binding", "require"},
+                                            {"target_session_attrs", "read-write"},
+                                            {"tcp_user_timeout", "2000"},
+                                            {"keepalives_idle", "2"},
+                                            {"keepalives_interval", "1"},
+                                            {"keepalives_count", "2"},
+                                            {"application_name", "gemel-manager"}});
+}
+
+Server::Server(boost::asio::any_io_executor executor, site::HostConfig config)
+    : executor_(executor), config_(std::move(config)), readiness_(runtime::boot_now()), tasks_(executor, "manager") {}
+
+Server::~Server() = default;
+
+Status Server::start_parts() {
+  auto agents = api::AgentClient::create(executor_, config_, api::AgentIdentity::manager);
+  if (!agents) return std::unexpected(agents.error());
+  agents_ = std::move(*agents);
+  const auto password = runtime::read_file(config_.secret("application.password"));
+  if (!password) return std::unexpected(password.error().with("the database password"));
+  auto conninfo = database_conninfo(config_, std::string(trim(*password)));
+  if (!conninfo) return std::unexpected(conninfo.error());
+  notes_ = postgres_notes_store(executor_, {.conninfo = std::move(*conninfo), .manager = config_.self_name});
+  site_ = cached_site_source(executor_, *agents_, tasks_);
+  application_ = std::make_unique<Application>(ApplicationParts{
+      .host = config_.self_name, .notes = *notes_, .site = *site_, .readiness = readiness_, .policy = {}});
+  return {};
+}
+
+Status Server::listen(const std::string& address, std::uint16_t port, runtime::HttpHandler handler) {
+  runtime::HttpServerOptions options;
+  options.address = address;
+  options.port = port;
+  options.tls = {.ca = {}, .certificate = config_.pki("web.crt"), .key = config_.pki("web.key")};
+  options.max_body = max_body;
+  options.max_connections = max_connections;
+  auto listener = runtime::HttpServer::start(executor_, std::move(options), std::move(handler));
+  if (!listener) return std::unexpected(listener.error().with(fmt::format("listening on {} port {}", address, port)));
+  listeners_.push_back(std::move(*listener));
+  return {};
+}
+
+Status Server::start() {
+  if (auto status = start_parts(); !status) return status;
+  auto* application = application_.get();
+  for (const auto& address : config_.self().addresses()) {
+    auto status = listen(address, config_.ports.https, [application](runtime::HttpRequest request, runtime::Peer peer) {
+      return answer(application, std::move(request), std::move(peer));
+    });
+    if (!status) return status;
+    status =
+        listen(address, config_.ports.orchestrators, [application](runtime::HttpRequest request, runtime::Peer peer) {
+          return answer_orchestrator(application, std::move(request), std::move(peer));
+        });
+    if (!status) return status;
+  }
+  tasks_.spawn("watch database", watch_database(notes_.get(), &readiness_));
+  if (const auto interval = runtime::watchdog_interval()) tasks_.spawn("watchdog", feed_watchdog(*interval));
+  return {};
+}
+
+Task<void> Server::shut_down() {
+  readiness_.drain();
+  co_await runtime::sleep_for(drain_time);
+  runtime::TaskScope stopping(executor_, "stopping");
+  for (std::size_t index = 1; index < listeners_.size(); ++index) {
+    stopping.spawn("listener", stop_listener(listeners_[index].get(), finish_limit));
+  }
+  if (!listeners_.empty()) co_await listeners_[0]->stop(finish_limit);
+  while (stopping.size() > 0)
+    co_await runtime::sleep_for(std::chrono::milliseconds(10));  // each ends within finish_limit
+  co_await tasks_.stop(std::chrono::seconds(1));
+}
+
+}  // namespace gemel::manager

@@ -1,0 +1,69 @@
+#include "site/host_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "site/site.h"
+#include "site/test_sites.h"
+
+namespace gemel::site {
+namespace {
+
+HostConfig config_of(const std::string& name) {
+  const auto outcome = parse_site(test::good_site(), "site.toml");
+  for (const auto& host : outcome.site->hosts) {
+    if (host.name == name) return host_config(*outcome.site, "00000000-0000-4000-8000-000000000000", host);
+  }
+  ADD_FAILURE() << "no host " << name;
+  return {};
+}
+
+TEST(HostConfig, reads_what_it_writes) {
+  auto config = config_of("db1");
+  config.min_copies = 2;
+  config.timers.lease = std::chrono::milliseconds(450);
+  config.timers.clock_rate_error = 0.05;
+  config.ports.agent = 17400;
+  config.directories = {"/tmp/a b/etc", "/tmp/\"quoted\"/state", "/tmp/run"};
+  config.database.program_directory = "/opt/postgresql/bin";
+  const auto again = parse_host_config(to_toml(config), "host.toml");
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(to_toml(*again), to_toml(config));
+  EXPECT_EQ(again->hosts, config.hosts);
+  EXPECT_EQ(again->ports, config.ports);
+  EXPECT_EQ(again->directories, config.directories);
+  EXPECT_EQ(again->database, config.database);
+  EXPECT_EQ(again->vip, config.vip);
+  EXPECT_EQ(again->vip6, config.vip6);
+  EXPECT_EQ(again->subnets, config.subnets);
+  EXPECT_EQ(again->timers.lease, std::chrono::milliseconds(450));
+  EXPECT_EQ(again->timers.clock_rate_error, 0.05);
+  EXPECT_EQ(again->min_copies, 2U);
+  EXPECT_EQ(again->site_id, config.site_id);
+}
+
+TEST(HostConfig, answers_questions_about_hosts) {
+  const auto config = config_of("db2");
+  EXPECT_EQ(config.self().address, "10.77.0.22");
+  EXPECT_EQ(config.bootstrapper().name, "db1");
+  EXPECT_EQ(config.hosts_with(Concept::voter).size(), 3U);
+  ASSERT_EQ(config.peers_with(Concept::database).size(), 1U);
+  EXPECT_EQ(config.peers_with(Concept::database)[0].name, "db1");
+  EXPECT_EQ(config.database_address(), "10.77.0.100");
+  EXPECT_EQ(config.find("nobody"), nullptr);
+  EXPECT_EQ(config.pki("agent.crt"), "/etc/gemel/pki/agent.crt");
+}
+
+TEST(HostConfig, refuses_a_file_that_breaks_what_programs_rely_on) {
+  auto stranger = config_of("db1");
+  stranger.self_name = "stranger";
+  EXPECT_EQ(parse_host_config(to_toml(stranger), "host.toml").error().code, ErrorCode::invalid);
+  auto timers = config_of("db1");
+  timers.timers.grace = timers.timers.lease;
+  EXPECT_THAT(parse_host_config(to_toml(timers), "host.toml").error().message, testing::HasSubstr("[timers]"));
+  EXPECT_EQ(parse_host_config("garbage", "host.toml").error().code, ErrorCode::invalid);
+  EXPECT_EQ(load_host_config("/nonexistent/host.toml").error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace gemel::site

@@ -1,0 +1,257 @@
+// Carries out what host_files.cpp says: makes what is missing, keeps what is there.
+#include "site/render.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "base/text.h"
+#include "site/certificates.h"
+#include "site/host_files.h"
+#include "site/secrets.h"
+#include "site/tree.h"
+
+namespace gemel::site {
+namespace {
+
+using std::filesystem::path;
+
+constexpr mode_t public_mode = 0644;
+constexpr mode_t secret_mode = 0600;
+constexpr mode_t private_directory = 0700;
+constexpr mode_t open_directory = 0755;
+// The manager's user opens its own secret by name; nobody but root lists them.
+constexpr mode_t secrets_directory = 0711;
+constexpr std::string_view etc = "/etc/gemel";
+
+struct Context {
+  const Site& site;
+  path directory;
+  std::string site_id;
+  std::map<Authority, KeyPair> authorities;
+  std::map<Secret, std::string> secrets;
+  unsigned certificates_issued = 0;
+};
+
+/// Leaves the mode of an existing directory alone: whose it is, is not known yet.
+Status make_directories(const path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail_errno(error.value(), "creating " + directory.string());
+  return {};
+}
+
+/// The directory is empty or rendered for this very site. Gives the site's id, made now when there is none.
+Result<std::string> claim_directory(const Site& site, const path& directory) {
+  const auto file = directory / "site.id";
+  const auto found = read_if_there(file);
+  if (!found) return std::unexpected(found.error());
+  if (!found->has_value()) {
+    std::error_code error;
+    if (!std::filesystem::is_empty(directory, error) || error) {
+      return fail(
+          ErrorCode::conflict,
+          fmt::format("{} holds files that are not of a rendered site: choose an empty directory", directory.string()));
+    }
+    const auto id = site.id.empty() ? make_uuid() : Result<std::string>(site.id);
+    if (!id) return id;
+    const auto status = write_file(file, fmt::format("{} {}\n", *id, site.name), public_mode, Durability::flushed);
+    if (!status) return std::unexpected(status.error());
+    return id;
+  }
+  const auto words = split(trim(**found), ' ');
+  if (words.size() != 2) return fail(ErrorCode::corrupt, file.string() + " is damaged");
+  if (words[1] != site.name || (!site.id.empty() && site.id != words[0])) {
+    return fail(ErrorCode::conflict, fmt::format("{} belongs to the site \"{}\" ({}): choose another directory",
+                                                 directory.string(), words[1], words[0]));
+  }
+  return words[0];
+}
+
+Status provide_authority(Context& context, Authority authority) {
+  const auto name = to_string(authority);
+  const auto base = context.directory / "ca" / (name + "-ca");
+  const path certificate_file = base.string() + ".crt";
+  const path key_file = base.string() + ".key";
+  auto certificate = read_if_there(certificate_file);
+  auto key = read_if_there(key_file);
+  if (!certificate) return std::unexpected(certificate.error());
+  if (!key) return std::unexpected(key.error());
+  if (certificate->has_value()) {
+    const KeyPair pair{**certificate, key->value_or("")};
+    if (!is_sound_authority(pair)) {
+      return fail(ErrorCode::corrupt, fmt::format("{} and {} do not belong together or are damaged: restore them",
+                                                  certificate_file.string(), key_file.string()));
+    }
+    context.authorities[authority] = pair;
+    return {};
+  }
+  // A key without certificate is what an interrupted render leaves: nothing was signed with it.
+  const auto made = make_authority(fmt::format("{} {} CA", context.site.name, name));
+  if (!made) return std::unexpected(made.error());
+  if (auto status = write_file(key_file, made->key, secret_mode, Durability::flushed); !status) return status;
+  context.authorities[authority] = *made;
+  return write_file(certificate_file, made->certificate, public_mode, Durability::flushed);
+}
+
+Status provide_secret(Context& context, Secret secret) {
+  const auto file = context.directory / "secrets" / file_name(secret);
+  const bool is_heartbeat = secret == Secret::heartbeat;
+  const auto found = read_if_there(file);
+  if (!found) return std::unexpected(found.error());
+  if (found->has_value()) {
+    const std::string text(trim(**found));
+    if (is_heartbeat ? !is_key(text) : !is_password(text)) {
+      return fail(ErrorCode::corrupt, file.string() + " is damaged or too weak: restore it");
+    }
+    context.secrets[secret] = text;
+    return {};
+  }
+  const auto made = is_heartbeat ? make_key() : make_password();
+  if (!made) return std::unexpected(made.error());
+  context.secrets[secret] = *made;
+  return write_file(file, *made + "\n", secret_mode, Durability::flushed);
+}
+
+/// One host's tree; notes each path for .permissions.
+class HostTree {
+ public:
+  HostTree(Context& context, const Host& host) : context_(context), host_(host), root_(context.directory / host.name) {}
+
+  Status write();
+
+ private:
+  Status directories();
+  Status file(const std::string& name, const std::string& content, mode_t mode, std::string_view owner);
+  Status certificate(const CertificateFiles& files);
+  path place(const std::string& name) const { return path(root_.string() + std::string(etc)) / name; }
+  void note(mode_t mode, std::string_view owner, const std::string& name) {
+    permissions_ += fmt::format("{:04o} {}:{} {}{}\n", mode, owner, owner, etc, name.empty() ? "" : "/" + name);
+  }
+
+  Context& context_;
+  const Host& host_;
+  path root_;
+  std::string permissions_;
+};
+
+Status HostTree::directories() {
+  for (const auto& directory : {root_, root_ / "etc", place("")}) {
+    if (auto status = make_directory(directory, open_directory); !status) return status;
+  }
+  note(open_directory, root_user, "");
+  if (auto status = make_directory(place("pki"), open_directory); !status) return status;
+  note(open_directory, root_user, "pki");
+  if (auto status = make_directory(place("secrets"), secrets_directory); !status) return status;
+  note(secrets_directory, root_user, "secrets");
+  return {};
+}
+
+Status HostTree::file(const std::string& name, const std::string& content, mode_t mode, std::string_view owner) {
+  note(mode, owner, name);
+  return write_file(place(name), content, mode, Durability::replaceable);
+}
+
+Status HostTree::certificate(const CertificateFiles& files) {
+  const bool is_one_file = files.certificate == files.key;
+  const auto& authority = context_.authorities.at(files.authority);
+  const auto old_certificate = read_if_there(place(files.certificate));
+  const auto old_key = read_if_there(place(files.key));
+  if (!old_certificate) return std::unexpected(old_certificate.error());
+  if (!old_key) return std::unexpected(old_key.error());
+  KeyPair pair{old_certificate->value_or(""), old_key->value_or("")};
+  if (is_current(pair, authority, files.request)) {
+    if (is_one_file) return file(files.key, pair.key, secret_mode, files.owner);
+  } else {
+    auto issued = issue_certificate(authority, files.request);
+    if (!issued) return std::unexpected(issued.error());
+    pair = *std::move(issued);
+    ++context_.certificates_issued;
+    if (is_one_file) return file(files.key, pair.certificate + pair.key, secret_mode, files.owner);
+  }
+  if (auto status = file(files.certificate, pair.certificate, public_mode, files.owner); !status) return status;
+  return file(files.key, pair.key, secret_mode, files.owner);
+}
+
+Status HostTree::write() {
+  const auto files = files_of(context_.site, host_);
+  if (auto status = directories(); !status) return status;
+  const auto config = host_config(context_.site, context_.site_id, host_);
+  if (auto status = file("host.toml", to_toml(config), public_mode, root_user); !status) return status;
+  for (const auto authority : files.authorities) {
+    const auto name = "pki/" + to_string(authority) + "-ca.crt";
+    auto status = file(name, context_.authorities.at(authority).certificate, public_mode, root_user);
+    if (!status) return status;
+  }
+  for (const auto& entry : files.certificates) {
+    if (auto status = certificate(entry); !status) return status;
+  }
+  for (const auto& entry : files.secrets) {
+    auto status =
+        file("secrets/" + file_name(entry.secret), context_.secrets.at(entry.secret) + "\n", secret_mode, entry.owner);
+    if (!status) return status;
+  }
+  return write_file(root_ / ".permissions", permissions_, public_mode, Durability::replaceable);
+}
+
+std::string address_text(const std::optional<FloatingAddress>& floating) {
+  return floating ? fmt::format("{}/{}", floating->address, floating->prefix_length) : std::string("none");
+}
+
+std::string summary_of(const Context& context) {
+  const auto& site = context.site;
+  std::string text = fmt::format(
+      "Site                    {}\nSite id                 {}\nMgmtserver DNS name     {}\n"
+      "Virtual address         {}\nVirtual address (IPv6)  {}\nNetworks                {}\n"
+      "Database                {} of user {}, port {}\nCopies at least         {}\n\n",
+      site.name, context.site_id, site.dns_name, address_text(site.vip), address_text(site.vip6),
+      join(site.subnets, ", "), site.database.database_name, site.database.application_user, site.ports.postgres,
+      site.min_copies);
+  text +=
+      fmt::format("{:<20} {:<20} {:<16} {:<24} {:<8} {}\n", "Host", "Role", "Address", "IPv6 address", "Zone", "Voter");
+  for (const auto& host : site.hosts) {
+    text += fmt::format("{:<20} {:<20} {:<16} {:<24} {:<8} {}\n", host.name, host.role, host.address, host.address6,
+                        host.zone, host.concepts.voter ? "yes" : "no");
+  }
+  text += fmt::format("\nConsole                 https://{}:{}/\n", site.dns_name, site.ports.https);
+  for (const auto& host : site.hosts) {
+    if (!host.concepts.balancer) continue;
+    text += fmt::format("Statistics              http://{}:{}/haproxy_stats (user admin)\n", host.address,
+                        site.ports.statistics);
+  }
+  text += "\nPasswords are in secrets/, authorities in ca/. Keep ca/*.key off the hosts.\n";
+  return text;
+}
+
+}  // namespace
+
+Result<Rendered> render(const Site& site, const path& directory) {
+  if (auto status = make_directories(directory); !status) return std::unexpected(status.error());
+  const auto lock = DirectoryLock::take(directory);
+  if (!lock) return std::unexpected(lock.error());
+  const auto id = claim_directory(site, directory);
+  if (!id) return std::unexpected(id.error());
+  if (auto status = make_directory(directory, private_directory); !status) return std::unexpected(status.error());
+  Context context{site, directory, *id, {}, {}, 0};
+  for (const auto* name : {"ca", "secrets"}) {
+    if (auto status = make_directory(directory / name, private_directory); !status)
+      return std::unexpected(status.error());
+  }
+  for (const auto authority : authorities) {
+    if (auto status = provide_authority(context, authority); !status) return std::unexpected(status.error());
+  }
+  for (const auto secret : secrets) {
+    if (auto status = provide_secret(context, secret); !status) return std::unexpected(status.error());
+  }
+  for (const auto& host : site.hosts) {
+    if (auto status = HostTree(context, host).write(); !status) return std::unexpected(status.error().with(host.name));
+  }
+  const auto summary = directory / "summary.txt";
+  if (auto status = write_file(summary, summary_of(context), public_mode, Durability::replaceable); !status)
+    return std::unexpected(status.error());
+  return Rendered{*id, summary, context.certificates_issued};
+}
+
+}  // namespace gemel::site

@@ -1,0 +1,33 @@
+// render(): one site becomes one tree of files per host, with keys and certificates, in a directory that is kept.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+#include "site/site.h"
+
+namespace gemel::site {
+
+struct Rendered {
+  std::string site_id;
+  std::filesystem::path summary;     // DIR/summary.txt: settings without secrets, for people
+  unsigned certificates_issued = 0;  // 0 when all were there already
+};
+
+/// Writes below `directory` (mode 0700, made with its parents when missing):
+///   <host>/etc/gemel/…     exactly the files of docs/ARCHITECTURE.md for the host's role
+///   <host>/.permissions    "MODE OWNER:GROUP /path" for each directory and file of it
+///   ca/*-ca.crt, *-ca.key  the authorities; their keys go to no host
+///   secrets/*              one copy of each secret, so that a new host gets the same
+///   site.id                which site the directory belongs to
+///   summary.txt
+///
+/// Idempotent: existing authorities, secrets and certificates that still fit are kept; a certificate whose host got
+/// other addresses or that ends within 30 days is issued anew. Hosts no longer in the site stay where they are. Every
+/// file is written whole, with its final mode, before it gets its name; owners are left to who installs the tree.
+/// Blocks. Errors: `conflict` = the directory belongs to another site, holds other things, or is being rendered to;
+/// `corrupt` = an authority or secret in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
+Result<Rendered> render(const Site& site, const std::filesystem::path& directory);
+
+}  // namespace gemel::site

@@ -1,0 +1,235 @@
+// Reads a site file: first every value by itself, then what they mean together (site_checks.cpp).
+#include "site/site.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/check.h"
+#include "site/network_address.h"
+#include "site/role_table.h"
+#include "site/site_checks.h"
+#include "site/toml_reader.h"
+#include "site/toml_tables.h"
+
+namespace gemel::site {
+namespace {
+
+// On a host with every role the balancer has 443 and 8443, so the manager listens beside it.
+constexpr std::uint16_t compact_manager_https = 10443;
+constexpr std::uint16_t compact_manager_orchestrators = 18443;
+constexpr std::int64_t most_copies = 9;
+
+Located read(TomlReader& reader, const TableView& view, std::string_view key, Need need) {
+  const auto text = reader.string(view, key, need);
+  if (!text) return {};
+  return {*text, TomlReader::position_of(view, key)};
+}
+
+void read_site_section(TomlReader& reader, const TableView& root, Draft& draft) {
+  const auto view = reader.table(root, "site", Need::required);
+  if (!view) return;
+  static constexpr std::array<std::string_view, 3> known{"name", "id", "dns_name"};
+  reader.refuse_unknown_keys(*view, known);
+  draft.name = read(reader, *view, "name", Need::required);
+  draft.id = read(reader, *view, "id", Need::optional);
+  draft.dns_name = read(reader, *view, "dns_name", Need::required);
+}
+
+void read_network_section(TomlReader& reader, const TableView& root, Draft& draft) {
+  const auto view = reader.table(root, "network", Need::required);
+  if (!view) return;
+  static constexpr std::array<std::string_view, 4> known{"subnets", "interface", "vip", "vip6"};
+  reader.refuse_unknown_keys(*view, known);
+  draft.network_position = view->position;
+  draft.interface = read(reader, *view, "interface", Need::optional);
+  draft.vip = read(reader, *view, "vip", Need::optional);
+  draft.vip6 = read(reader, *view, "vip6", Need::optional);
+  const auto* subnets = reader.array(*view, "subnets", Need::required);
+  if (subnets == nullptr) return;
+  for (const auto& node : *subnets) {
+    if (const auto* text = node.as_string()) {
+      draft.subnets.push_back({text->get(), node.source().begin});
+    } else {
+      reader.mistake(MistakeCode::wrong_type, node.source().begin,
+                     "\"subnets\" must be a list of texts, as [\"10.0.0.0/24\"].");
+    }
+  }
+  if (subnets->empty()) {
+    reader.mistake(MistakeCode::missing_key, TomlReader::position_of(*view, "subnets"),
+                   "\"subnets\" is empty: give at least the network of the hosts, as [\"10.0.0.0/24\"].");
+  }
+}
+
+void read_database_section(TomlReader& reader, const TableView& root, Draft& draft, unsigned& min_copies) {
+  const auto view = reader.table(root, "database", Need::optional);
+  if (!view) return;
+  static constexpr std::array<std::string_view, 4> known{"user", "name", "program_directory", "min_copies"};
+  reader.refuse_unknown_keys(*view, known);
+  draft.user = read(reader, *view, "user", Need::optional);
+  draft.database = read(reader, *view, "name", Need::optional);
+  draft.program_directory = read(reader, *view, "program_directory", Need::optional);
+  const auto copies = reader.integer(*view, "min_copies", {1, most_copies}, Need::optional);
+  if (copies) min_copies = static_cast<unsigned>(*copies);
+}
+
+/// False when there is no list of hosts to check.
+bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
+  const auto* list = reader.array(root, "host", Need::required);
+  if (list == nullptr) return false;
+  static constexpr std::array<std::string_view, 5> known{"name", "role", "address", "address6", "zone"};
+  for (const auto& node : *list) {
+    if (!node.is_table()) {
+      reader.mistake(MistakeCode::wrong_type, node.source().begin, "\"host\" must be sections [[host]].");
+      return false;
+    }
+    TableView view{node.as_table(), fmt::format("[[host]] {}", draft.hosts.size() + 1), node.source().begin};
+    reader.refuse_unknown_keys(view, known);
+    DraftHost host;
+    host.position = view.position;
+    host.name = read(reader, view, "name", Need::required);
+    if (host.name.is_present()) view.name = fmt::format("host \"{}\"", host.name.text);
+    host.role = read(reader, view, "role", Need::required);
+    host.address = read(reader, view, "address", Need::required);
+    host.address6 = read(reader, view, "address6", Need::optional);
+    host.zone = read(reader, view, "zone", Need::optional);
+    draft.hosts.push_back(std::move(host));
+  }
+  if (!draft.hosts.empty()) draft.hosts_position = draft.hosts.front().position;
+  return true;
+}
+
+/// A misspelt section is an unknown key of the document.
+void refuse_unknown_sections(TomlReader& reader, const TableView& root) {
+  static constexpr std::array<std::string_view, 6> known{"site", "network", "database", "timers", "ports", "host"};
+  reader.refuse_unknown_keys(root, known);
+}
+
+bool is_compact(const Draft& draft) {
+  return std::any_of(draft.hosts.begin(), draft.hosts.end(),
+                     [](const DraftHost& host) { return host.role.text == role_all; });
+}
+
+/// In a compact site two programs of one host must not share a port; elsewhere managers and balancers may.
+void check_ports(TomlReader& reader, const TableView& root, const Ports& ports, bool compact) {
+  const auto view = reader.table(root, "ports", Need::optional);
+  if (!view) return;
+  std::map<std::uint16_t, std::string_view> users;
+  for (const auto& key : port_keys) {
+    const bool is_managers = key.name.starts_with("manager_");
+    if (is_managers && !compact) continue;
+    const auto [first, is_new] = users.emplace(ports.*key.member, key.name);
+    if (is_new) continue;
+    reader.mistake(MistakeCode::out_of_range, TomlReader::position_of(*view, key.name),
+                   fmt::format("[ports]: \"{}\" and \"{}\" are both {}: give each a port of its own.", first->second,
+                               key.name, first->first));
+  }
+}
+
+void check_copies(TomlReader& reader, const TableView& root, const Draft& draft, unsigned min_copies) {
+  const auto databases = std::count_if(draft.hosts.begin(), draft.hosts.end(), [](const DraftHost& host) {
+    const auto* role = find_role(host.role.text);
+    return role != nullptr && role->concepts.database;
+  });
+  if (min_copies <= 1 || static_cast<std::ptrdiff_t>(min_copies) <= databases) return;
+  const auto view = reader.table(root, "database", Need::optional);
+  reader.mistake(MistakeCode::out_of_range, TomlReader::position_of(*view, "min_copies"),
+                 fmt::format("\"min_copies\" is {}, but the site has {} database hosts: it could never be written to.",
+                             min_copies, databases));
+}
+
+std::optional<FloatingAddress> floating(const Located& value, const std::vector<std::string>& subnets) {
+  if (!value.is_present()) return std::nullopt;
+  const auto address = parse_address(value.text);
+  for (const auto& text : subnets) {
+    const auto subnet = parse_subnet(text);
+    if (subnet->contains(*address)) return FloatingAddress{value.text, static_cast<std::uint8_t>(subnet->length)};
+  }
+  return std::nullopt;
+}
+
+/// Pre: the draft has no mistake.
+Site to_site(const Draft& draft, core::Timers timers, Ports ports, unsigned min_copies) {
+  Site site;
+  site.name = draft.name.text;
+  site.id = draft.id.text;
+  site.dns_name = draft.dns_name.text;
+  for (const auto& subnet : draft.subnets) site.subnets.push_back(subnet.text);
+  if (draft.interface.is_present()) site.interface = draft.interface.text;
+  site.vip = floating(draft.vip, site.subnets);
+  site.vip6 = floating(draft.vip6, site.subnets);
+  if (draft.user.is_present()) site.database.application_user = draft.user.text;
+  if (draft.database.is_present()) site.database.database_name = draft.database.text;
+  if (draft.program_directory.is_present()) site.database.program_directory = draft.program_directory.text;
+  site.timers = timers;
+  site.min_copies = min_copies;
+  site.ports = ports;
+  for (const auto& entry : draft.hosts) {
+    const auto* role = find_role(entry.role.text);
+    GEMEL_CHECK(role != nullptr);
+    site.hosts.push_back(
+        {entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text, entry.zone.text});
+  }
+  assign_voters(site.hosts);
+  return site;
+}
+
+}  // namespace
+
+SiteOrMistakes parse_site(const std::string& text, const std::string& filename) {
+  TomlReader reader(filename);
+  SiteOrMistakes outcome;
+  const auto document = reader.parse(text);
+  if (document) {
+    const TableView root{&*document, "the site file", {1, 1}};
+    Draft draft;
+    core::Timers timers;
+    Ports ports;
+    unsigned min_copies = 1;
+    refuse_unknown_sections(reader, root);
+    read_site_section(reader, root, draft);
+    read_network_section(reader, root, draft);
+    read_database_section(reader, root, draft, min_copies);
+    const bool has_hosts = read_hosts(reader, root, draft);
+    const bool compact = is_compact(draft);
+    if (compact) {
+      ports.manager_https = compact_manager_https;
+      ports.manager_orchestrators = compact_manager_orchestrators;
+    }
+    read_timers(reader, root, timers);
+    read_ports(reader, root, ports);
+    check_ports(reader, root, ports, compact);
+    check_names(reader, draft);
+    check_addresses(reader, draft);
+    if (has_hosts) {
+      check_roles(reader, draft);
+      check_copies(reader, root, draft, min_copies);
+    }
+    if (!reader.has_mistakes()) outcome.site = to_site(draft, timers, ports, min_copies);
+  }
+  outcome.mistakes = reader.take_mistakes();
+  outcome.warnings = reader.take_warnings();
+  return outcome;
+}
+
+HostConfig host_config(const Site& site, const std::string& site_id, const Host& host) {
+  HostConfig config;
+  config.site = site.name;
+  config.site_id = site_id;
+  config.self_name = host.name;
+  config.dns_name = site.dns_name;
+  config.subnets = site.subnets;
+  config.interface = site.interface;
+  config.vip = site.vip;
+  config.vip6 = site.vip6;
+  config.database = site.database;
+  config.timers = site.timers;
+  config.min_copies = site.min_copies;
+  config.ports = site.ports;
+  config.hosts = site.hosts;
+  return config;
+}
+
+}  // namespace gemel::site

@@ -1,0 +1,42 @@
+// The site file: one deployment described by a person in TOML, read with every mistake at once.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "site/host_config.h"
+#include "site/message.h"
+
+namespace gemel::site {
+
+/// A site without a mistake. Immutable by convention; `hosts` carry their concepts, voters included.
+struct Site {
+  std::string name;
+  std::string id;  // empty unless the file gives one: then the first render makes it
+  std::string dns_name;
+  std::vector<std::string> subnets;
+  std::string interface = "eth0";
+  std::optional<FloatingAddress> vip;
+  std::optional<FloatingAddress> vip6;
+  DatabaseSettings database;
+  core::Timers timers;
+  unsigned min_copies = 1;
+  Ports ports;
+  std::vector<Host> hosts;
+};
+
+/// Exactly one of `site` and `mistakes` holds something; warnings may accompany both.
+struct SiteOrMistakes {
+  std::optional<Site> site;
+  Messages mistakes;  // in the order of the file
+  Messages warnings;
+};
+
+/// Reads a site file. Pure; never throws; any text is answered. `filename` stands in the messages.
+SiteOrMistakes parse_site(const std::string& text, const std::string& filename);
+
+/// What host.toml of `host` says. Pre: `host` is one of the site's; `site_id` is the rendered site's UUID.
+HostConfig host_config(const Site& site, const std::string& site_id, const Host& host);
+
+}  // namespace gemel::site

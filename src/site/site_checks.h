@@ -1,0 +1,55 @@
+// Checks of a site file that need more than one value: addresses against networks, hosts against each other, roles
+// against the table. Private to this folder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "site/network_address.h"
+#include "site/role_table.h"
+#include "site/site.h"
+#include "site/toml_reader.h"
+
+namespace gemel::site {
+
+/// A value as it was read, and where: what a check needs to point at.
+struct Located {
+  std::string text;
+  toml::source_position position{0, 0};  // line 0: the key is absent
+  [[nodiscard]] bool is_present() const { return position.line != 0; }
+};
+
+struct DraftHost {
+  Located name;
+  Located role;
+  Located address;
+  Located address6;
+  Located zone;
+  toml::source_position position{1, 1};
+};
+
+/// The site as read, before it is known to be sound.
+struct Draft {
+  Located name;
+  Located id;
+  Located dns_name;
+  Located interface;
+  Located vip;
+  Located vip6;
+  Located user;
+  Located database;
+  Located program_directory;
+  std::vector<Located> subnets;
+  std::vector<DraftHost> hosts;
+  toml::source_position network_position{1, 1};
+  toml::source_position hosts_position{1, 1};
+};
+
+void check_names(TomlReader& reader, const Draft& draft);
+void check_addresses(TomlReader& reader, const Draft& draft);
+void check_roles(TomlReader& reader, const Draft& draft);
+
+/// RFC 1123 host name of at most 63 letters, so that it fits a certificate's common name.
+bool is_host_name(const std::string& text);
+
+}  // namespace gemel::site
