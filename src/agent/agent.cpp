@@ -16,9 +16,12 @@ namespace {
 using runtime::Task;
 
 std::string status_line(const api::HostStatus& status) {
-  if (!status.database) return status.role + (status.store ? fmt::format(", {} of {} voters answer", status.store->reachable, status.store->voters) : "");
+  if (!status.database)
+    return status.role +
+           (status.store ? fmt::format(", {} of {} voters answer", status.store->reachable, status.store->voters) : "");
   const auto& database = *status.database;
-  std::string line = fmt::format("{}, epoch {}, timeline {}", database.role, status.record ? status.record->epoch : 0, database.timeline);
+  std::string line = fmt::format("{}, epoch {}, timeline {}", database.role, status.record ? status.record->epoch : 0,
+                                 database.timeline);
   for (const auto& standby : database.standbys) line += fmt::format(", {} lag {} B", standby.host, standby.lag_bytes);
   return line;
 }
@@ -39,10 +42,13 @@ Task<Status> Agent::start() {
   std::error_code failed;
   std::filesystem::create_directories(config_.directories.state / "agent" / "inputs", failed);
   std::filesystem::create_directories(config_.directories.run, failed);
-  if (failed) co_return fail(ErrorCode::denied, "cannot create directories below " + config_.directories.state.string() + ": " + failed.message());
+  if (failed)
+    co_return fail(ErrorCode::denied,
+                   "cannot create directories below " + config_.directories.state.string() + ": " + failed.message());
   std::filesystem::permissions(config_.directories.state / "agent", std::filesystem::perms::owner_all, failed);
   events_.load();
-  events_.add(runtime::LogLevel::info, "start", fmt::format("gemeld {} starts on {} ({})", GEMEL_VERSION, config_.self_name, config_.self().role));
+  events_.add(runtime::LogLevel::info, "start",
+              fmt::format("gemeld {} starts on {} ({})", GEMEL_VERSION, config_.self_name, config_.self().role));
   if (const auto status = start_voter(); !status) co_return status;
   if (const auto status = start_balancer(); !status) co_return status;
   if (config_.self().concepts.database) {
@@ -86,7 +92,8 @@ Status Agent::start_endpoints() {
   source_.metrics = [this] { return metrics(); };
   if (database_) source_.switch_over = [this](NodeId to) { return database_->switch_over(std::move(to)); };
   const auto handler = [this](runtime::HttpRequest request, runtime::Peer peer) -> Task<runtime::HttpResponse> {
-    return [](const EndpointSource* source, runtime::HttpRequest asked, runtime::Peer from) -> Task<runtime::HttpResponse> {
+    return [](const EndpointSource* source, runtime::HttpRequest asked,
+              runtime::Peer from) -> Task<runtime::HttpResponse> {
       co_return answer(*source, asked, from);
     }(&source_, std::move(request), std::move(peer));
   };
@@ -105,7 +112,8 @@ Status Agent::start_endpoints() {
     all.push_back(std::move(remote));
   }
   for (auto& options : all) {
-    const std::string where = options.local_socket.empty() ? fmt::format("{} port {}", options.address, options.port) : options.local_socket.string();
+    const std::string where = options.local_socket.empty() ? fmt::format("{} port {}", options.address, options.port)
+                                                           : options.local_socket.string();
     auto server = runtime::HttpServer::start(executor_, std::move(options), handler);
     if (!server) return std::unexpected(server.error().with("endpoint on " + where));
     servers_.push_back(std::move(*server));
@@ -117,7 +125,8 @@ api::HostStatus Agent::status() const {
   const TimePoint now = runtime::boot_now();
   auto status = describe_host(config_, std::chrono::duration_cast<std::chrono::seconds>(now - started_).count());
   if (database_) {
-    const DatabaseView view{database_->state(), database_->parts().heartbeat->stats(), database_->is_address_held(), database_->doing(), now};
+    const DatabaseView view{database_->state(), database_->parts().heartbeat->stats(), database_->is_address_held(),
+                            database_->doing(), now};
     describe_record(view.state, status);
     status.database = describe_database(view);
     status.store = describe_store(database_->parts().store->quorum());
@@ -137,7 +146,8 @@ std::string Agent::metrics() const {
 
 Task<void> Agent::keep_reporting() {
   const auto watchdog = runtime::watchdog_interval();
-  const Duration interval = watchdog ? std::min<Duration>(*watchdog / 2, std::chrono::seconds(1)) : std::chrono::seconds(1);
+  const Duration interval =
+      watchdog ? std::min<Duration>(*watchdog / 2, std::chrono::seconds(1)) : std::chrono::seconds(1);
   std::string last;
   while (true) {
     runtime::notify_systemd("WATCHDOG=1");

@@ -18,7 +18,8 @@ void append_bounded(const std::filesystem::path& file, std::string_view text, st
   stream.write(text.data(), static_cast<std::streamsize>(text.size()));
   stream.flush();
   static std::atomic<bool> is_reported = false;
-  if (!stream && !is_reported.exchange(true)) runtime::log_warn("cannot write " + file.string() + ": events and inputs are not kept");
+  if (!stream && !is_reported.exchange(true))
+    runtime::log_warn("cannot write " + file.string() + ": events and inputs are not kept");
 }
 
 }  // namespace gemel::agent

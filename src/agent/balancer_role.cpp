@@ -12,7 +12,8 @@ namespace gemel::agent {
 namespace {
 
 std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
   return text;
 }
 
@@ -33,15 +34,18 @@ Result<adapters::haproxy::BalancerConfig> balancer_config(const site::HostConfig
   balancer.statistics_password = std::string(trim(*password));
   balancer.user = "haproxy";
   for (const auto& host : config.hosts_with(site::Concept::manager)) {
-    balancer.managers.push_back({host.name, host.address, config.ports.manager_https, config.ports.manager_orchestrators});
+    balancer.managers.push_back(
+        {host.name, host.address, config.ports.manager_https, config.ports.manager_orchestrators});
   }
   return balancer;
 }
 
-BalancerRole::BalancerRole(boost::asio::any_io_executor executor, adapters::haproxy::HaproxyOptions options, EventLog& events)
+BalancerRole::BalancerRole(boost::asio::any_io_executor executor, adapters::haproxy::HaproxyOptions options,
+                           EventLog& events)
     : events_(events), haproxy_(executor, std::move(options)), tasks_(executor, "balancer") {}
 
-Result<std::unique_ptr<BalancerRole>> BalancerRole::start(boost::asio::any_io_executor executor, const site::HostConfig& config, EventLog& events) {
+Result<std::unique_ptr<BalancerRole>> BalancerRole::start(boost::asio::any_io_executor executor,
+                                                          const site::HostConfig& config, EventLog& events) {
   auto balancer = balancer_config(config);
   if (!balancer) return std::unexpected(balancer.error());
   const auto own = runtime::Cgroup::own_directory();
@@ -67,7 +71,8 @@ runtime::Task<void> BalancerRole::keep_running(adapters::haproxy::BalancerConfig
       const auto state = upper(to_string(server.condition));
       const auto before = std::ranges::find(status_.backends, server.server, &api::BackendStatus::host);
       if (before != status_.backends.end() && before->state != state) {
-        events_.add(runtime::LogLevel::info, "backend", server.server + " is " + state + " for the balancer (" + server.check + ")");
+        events_.add(runtime::LogLevel::info, "backend",
+                    server.server + " is " + state + " for the balancer (" + server.check + ")");
       }
       backends.push_back({server.server, state, static_cast<std::int64_t>(server.sessions)});
     }

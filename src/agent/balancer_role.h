@@ -17,7 +17,8 @@ Result<adapters::haproxy::BalancerConfig> balancer_config(const site::HostConfig
 /// Loop thread only.
 class BalancerRole {
  public:
-  static Result<std::unique_ptr<BalancerRole>> start(boost::asio::any_io_executor executor, const site::HostConfig& config, EventLog& events);
+  static Result<std::unique_ptr<BalancerRole>> start(boost::asio::any_io_executor executor,
+                                                     const site::HostConfig& config, EventLog& events);
   [[nodiscard]] api::BalancerStatus describe() const { return status_; }
   runtime::Task<void> stop();
 

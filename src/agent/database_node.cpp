@@ -20,9 +20,12 @@ constexpr auto observe_interval = std::chrono::milliseconds(100);
 
 runtime::LogLevel level_of(core::NoteLevel level) {
   switch (level) {
-    case core::NoteLevel::info: return runtime::LogLevel::info;
-    case core::NoteLevel::warn: return runtime::LogLevel::warn;
-    case core::NoteLevel::error: return runtime::LogLevel::error;
+    case core::NoteLevel::info:
+      return runtime::LogLevel::info;
+    case core::NoteLevel::warn:
+      return runtime::LogLevel::warn;
+    case core::NoteLevel::error:
+      return runtime::LogLevel::error;
   }
   return runtime::LogLevel::info;
 }
@@ -32,14 +35,14 @@ bool changes_run(const core::ActionKind& kind) {
   using namespace core::action;
   return std::holds_alternative<Bootstrap>(kind) || std::holds_alternative<StartPostgres>(kind) ||
          std::holds_alternative<Promote>(kind) || std::holds_alternative<StopPostgres>(kind) ||
-         std::holds_alternative<KillPostgres>(kind) || std::holds_alternative<Rewind>(kind) || std::holds_alternative<Clone>(kind) ||
-         std::holds_alternative<MarkServed>(kind);
+         std::holds_alternative<KillPostgres>(kind) || std::holds_alternative<Rewind>(kind) ||
+         std::holds_alternative<Clone>(kind) || std::holds_alternative<MarkServed>(kind);
 }
 
 }  // namespace
 
-DatabaseNode::DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed, DatabaseParts parts,
-                           EventLog& events, InputRing& inputs)
+DatabaseNode::DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed,
+                           DatabaseParts parts, EventLog& events, InputRing& inputs)
     : executor_(executor),
       controller_(self, config, seed),
       parts_(std::move(parts)),
@@ -57,18 +60,21 @@ void DatabaseNode::start() {
   parts_.postgres->on_exit([this] { feed(core::event::PostgresExited{}); });
   parts_.heartbeat->on_heard([this](adapters::heartbeat::Heard heard) {
     const auto& beat = heard.beat;
-    feed(core::Heard{heard.from,
-                     {beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving},
-                     heard.confirmed_send_time,
-                     parts_.heartbeat->last_confirmation()});
+    feed(core::Heard{
+        heard.from,
+        {beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving},
+        heard.confirmed_send_time,
+        parts_.heartbeat->last_confirmation()});
   });
   parts_.gate->on_lost([this] {
-    events_.add(runtime::LogLevel::warn, "gate_lost", "somebody changed or removed the gate's packet filter; it was restored at once",
-                Epoch{state().opened});
+    events_.add(runtime::LogLevel::warn, "gate_lost",
+                "somebody changed or removed the gate's packet filter; it was restored at once", Epoch{state().opened});
   });
   parts_.address->on_conflict([this](adapters::address::Conflict conflict) {
     events_.add(runtime::LogLevel::error, "address_conflict",
-                "another machine claims " + conflict.address.address + " (MAC " + adapters::address::to_string(conflict.claimant) + "); find and stop it", state().opened);
+                "another machine claims " + conflict.address.address + " (MAC " +
+                    adapters::address::to_string(conflict.claimant) + "); find and stop it",
+                state().opened);
   });
   parts_.store->watch([this](core::StoreView view) {
     if (view.record) feed(core::event::StoreHint{view.record->revision});
@@ -128,18 +134,22 @@ void DatabaseNode::at_once(const core::ActionKind& kind) {
     report_gate(parts_.gate->shut(), "shut");
   } else if (const auto* take = std::get_if<TakeAddress>(&kind)) {
     is_address_held_ = true;
-    for (const auto& address : parts_.addresses) tasks_.spawn("take " + address.address, take_address(address, take->epoch));
+    for (const auto& address : parts_.addresses)
+      tasks_.spawn("take " + address.address, take_address(address, take->epoch));
   } else if (std::holds_alternative<DropAddress>(kind)) {
     drop_address();
   } else if (const auto* say = std::get_if<Say>(&kind)) {
     const auto& beat = say->beat;
-    parts_.heartbeat->say({beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving, false});
+    parts_.heartbeat->say({beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end,
+                           beat.is_receiving, false});
   } else if (const auto* resume = std::get_if<ResumeHeartbeat>(&kind)) {
     parts_.heartbeat->resume(resume->lowest);
   }
 }
 
-void DatabaseNode::refresh_gate(TimePoint until) { report_gate(parts_.gate->refresh(until - runtime::boot_now()), "refreshed"); }
+void DatabaseNode::refresh_gate(TimePoint until) {
+  report_gate(parts_.gate->refresh(until - runtime::boot_now()), "refreshed");
+}
 
 void DatabaseNode::report_gate(const Status& status, const char* what) {
   if (status.has_value() == !is_gate_broken_) return;
@@ -147,8 +157,8 @@ void DatabaseNode::report_gate(const Status& status, const char* what) {
   if (status) {
     events_.add(runtime::LogLevel::info, "gate_repaired", "the gate answers again", state().opened);
   } else {
-    events_.add(runtime::LogLevel::error, "gate_broken", std::string("the gate cannot be ") + what + ": " + status.error().to_string(),
-                state().opened);
+    events_.add(runtime::LogLevel::error, "gate_broken",
+                std::string("the gate cannot be ") + what + ": " + status.error().to_string(), state().opened);
   }
 }
 
@@ -174,23 +184,33 @@ runtime::Task<void> DatabaseNode::run(core::Action action, std::shared_ptr<runti
   {
     const Done done{*this, is_changing};
     switch (*core::slot_of(action.kind)) {
-      case core::Slot::store: ended = co_await perform_store(action); break;
-      case core::Slot::postgres: ended = co_await perform_postgres(action); break;
-      case core::Slot::heartbeat: ended = co_await perform_heartbeat(action); break;
+      case core::Slot::store:
+        ended = co_await perform_store(action);
+        break;
+      case core::Slot::postgres:
+        ended = co_await perform_postgres(action);
+        break;
+      case core::Slot::heartbeat:
+        ended = co_await perform_heartbeat(action);
+        break;
     }
   }
   if (ended.certainty != Certainty::done) {
-    events_.add(runtime::LogLevel::debug, "action", core::describe(action.kind) + ": " + std::string(core::to_string(ended.certainty)) + ": " + ended.reason);
+    events_.add(
+        runtime::LogLevel::debug, "action",
+        core::describe(action.kind) + ": " + std::string(core::to_string(ended.certainty)) + ": " + ended.reason);
   }
   // The scope must outlive this frame: it is let go from the loop, not from here.
   if (const auto entry = running_.find(action.id); entry != running_.end()) {
     auto scope = entry->second;
     running_.erase(entry);
-    tasks_.spawn("ended", [](DatabaseNode* node, ActionEnded what, std::shared_ptr<runtime::TaskScope> keep) -> runtime::Task<void> {
-      (void)keep;
-      node->feed(std::move(what));
-      co_return;
-    }(this, std::move(ended), std::move(scope)));
+    tasks_.spawn(
+        "ended",
+        [](DatabaseNode* node, ActionEnded what, std::shared_ptr<runtime::TaskScope> keep) -> runtime::Task<void> {
+          (void)keep;
+          node->feed(std::move(what));
+          co_return;
+        }(this, std::move(ended), std::move(scope)));
   }
 }
 
@@ -226,7 +246,8 @@ runtime::Task<void> DatabaseNode::take_address(adapters::address::Address addres
   const auto taken = co_await parts_.address->acquire(address, epoch, probe_time);
   // Given up again while it was asked for: no trouble.
   if (!taken && is_address_held_) {
-    events_.add(runtime::LogLevel::error, "address", "cannot take " + address.address + ": " + taken.error().to_string(), epoch);
+    events_.add(runtime::LogLevel::error, "address",
+                "cannot take " + address.address + ": " + taken.error().to_string(), epoch);
   }
 }
 
@@ -234,7 +255,8 @@ void DatabaseNode::drop_address() {
   is_address_held_ = false;
   for (const auto& address : parts_.addresses) {
     if (const auto released = parts_.address->release(address); !released) {
-      events_.add(runtime::LogLevel::error, "address", "cannot give up " + address.address + ": " + released.error().to_string());
+      events_.add(runtime::LogLevel::error, "address",
+                  "cannot give up " + address.address + ": " + released.error().to_string());
     }
   }
 }
@@ -243,7 +265,8 @@ core::Answer DatabaseNode::switch_over(NodeId to) {
   const auto ask = next_ask_++;
   feed(core::event::SwitchoverAsked{ask, std::move(to)});
   auto answer = answers_.extract(ask);
-  return answer ? answer.mapped() : core::Answer{ask, false, "busy", "the agent could not take the request now; ask again"};
+  return answer ? answer.mapped()
+                : core::Answer{ask, false, "busy", "the agent could not take the request now; ask again"};
 }
 
 std::string DatabaseNode::doing() const {
@@ -256,7 +279,8 @@ runtime::Task<void> DatabaseNode::stop(Duration limit) {
   const TimePoint deadline = runtime::boot_now() + limit;
   while (runtime::boot_now() < deadline) {
     const auto run = state().facts.run;
-    const bool is_up = run == core::PostgresRun::primary || run == core::PostgresRun::standby || run == core::PostgresRun::starting;
+    const bool is_up =
+        run == core::PostgresRun::primary || run == core::PostgresRun::standby || run == core::PostgresRun::starting;
     if (!is_up && !state().hand_over && !state().is_busy(core::Slot::postgres)) break;
     co_await runtime::sleep_for(std::chrono::milliseconds(20));
   }

@@ -34,13 +34,14 @@ struct DatabaseParts {
 /// Loop thread only. Lives as long as the agent; stop() before destroying it.
 class DatabaseNode {
  public:
-  DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed, DatabaseParts parts,
-               EventLog& events, InputRing& inputs);
+  DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed,
+               DatabaseParts parts, EventLog& events, InputRing& inputs);
   ~DatabaseNode();
 
   /// Begins to observe and to decide. The gate must be installed.
   void start();
-  /// Asks the controller to hand over and stop PostgreSQL, and waits at most `limit` for it. Then nothing runs any more.
+  /// Asks the controller to hand over and stop PostgreSQL, and waits at most `limit` for it. Then nothing runs any
+  /// more.
   runtime::Task<void> stop(Duration limit);
   /// Asks for a switchover; the answer says whether it was accepted.
   core::Answer switch_over(NodeId to);
@@ -79,8 +80,8 @@ class DatabaseNode {
   bool is_stepping_ = false;
   std::map<core::ActionId, std::shared_ptr<runtime::TaskScope>> running_;
   std::shared_ptr<runtime::TaskScope> last_postgres_;
-  std::uint64_t run_changes_ = 0;   // begun or ended actions that change what runs: an observation across one is void
-  int run_changing_ = 0;            // such actions in progress
+  std::uint64_t run_changes_ = 0;  // begun or ended actions that change what runs: an observation across one is void
+  int run_changing_ = 0;           // such actions in progress
   bool is_address_held_ = false;
   bool is_gate_broken_ = false;
   std::uint64_t next_ask_ = 1;

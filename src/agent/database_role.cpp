@@ -40,7 +40,8 @@ Result<adapters::postgres::PostgresConfig> postgres_config(const site::HostConfi
     if (!*one) return std::unexpected(one->error());
   }
   result.self = config.self().id();
-  for (const auto& host : config.hosts_with(site::Concept::database)) result.peers.push_back({host.id(), host.address, config.ports.postgres});
+  for (const auto& host : config.hosts_with(site::Concept::database))
+    result.peers.push_back({host.id(), host.address, config.ports.postgres});
   result.bin_dir = config.database.program_directory;
   result.data_dir = config.directories.state / "postgres" / "data";
   result.tls_dir = config.directories.state / "postgres" / "tls";
@@ -48,8 +49,9 @@ Result<adapters::postgres::PostgresConfig> postgres_config(const site::HostConfi
   result.state_dir = config.directories.state / "agent";
   result.cgroup = *own / "postgres";
   result.port = config.ports.postgres;
-  result.tls = {config.pki("db-ca.crt"),       config.pki("postgres.crt"), config.pki("postgres.key"), config.pki("replication.crt"),
-                config.pki("replication.key"), config.pki("rewind.crt"),   config.pki("rewind.key")};
+  result.tls = {config.pki("db-ca.crt"),       config.pki("postgres.crt"),    config.pki("postgres.key"),
+                config.pki("replication.crt"), config.pki("replication.key"), config.pki("rewind.crt"),
+                config.pki("rewind.key")};
   result.application = {config.database.application_user, config.database.database_name, *application};
   result.oom_score_adjust = spared_score();
   result.replication_password = *replication;
@@ -57,7 +59,8 @@ Result<adapters::postgres::PostgresConfig> postgres_config(const site::HostConfi
   return result;
 }
 
-Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::asio::any_io_executor executor, const site::HostConfig& config) {
+Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::asio::any_io_executor executor,
+                                                                        const site::HostConfig& config) {
   const auto text = secret(config, "heartbeat.key");
   if (!text) return std::unexpected(text.error());
   const auto key = adapters::heartbeat::parse_secret(*text);
@@ -67,7 +70,8 @@ Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::a
   heartbeat.self = config.self().id();
   heartbeat.address = config.self().address;
   heartbeat.port = config.ports.heartbeat;
-  for (const auto& host : config.peers_with(site::Concept::database)) heartbeat.peers.push_back({host.id(), host.address, config.ports.heartbeat});
+  for (const auto& host : config.peers_with(site::Concept::database))
+    heartbeat.peers.push_back({host.id(), host.address, config.ports.heartbeat});
   heartbeat.site_secret = *key;
   heartbeat.interval = config.timers.hb;
   heartbeat.loop_limit = config.timers.lease;
@@ -104,11 +108,13 @@ core::Config controller_config(const site::HostConfig& config) {
   return result;
 }
 
-runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::asio::any_io_executor executor, site::HostConfig config,
-                                                                         EventLog& events, InputRing& inputs) {
+runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::asio::any_io_executor executor,
+                                                                        site::HostConfig config, EventLog& events,
+                                                                        InputRing& inputs) {
   const core::Config checked = controller_config(config);
   const NodeId self = config.self().id();
-  if (const auto mistakes = core::check_config(self, checked); !mistakes.empty()) co_return fail(ErrorCode::invalid, join(mistakes, "; "));
+  if (const auto mistakes = core::check_config(self, checked); !mistakes.empty())
+    co_return fail(ErrorCode::invalid, join(mistakes, "; "));
   DatabaseParts parts;
   auto gate = adapters::gate::open_kernel_gate(executor, gate_config(config));
   if (!gate) co_return std::unexpected(gate.error().with("gate"));
@@ -129,7 +135,8 @@ runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::a
   if (!heartbeat) co_return std::unexpected(heartbeat.error().with("heartbeat"));
   parts.heartbeat = std::move(*heartbeat);
   // A host that was frozen and runs again must not call clients back: announcements stop with the gate.
-  auto keeper = adapters::address::open_kernel_address(executor, [gate = parts.gate.get()] { return gate->is_open().value_or(false); });
+  auto keeper = adapters::address::open_kernel_address(
+      executor, [gate = parts.gate.get()] { return gate->is_open().value_or(false); });
   if (!keeper) co_return std::unexpected(keeper.error().with("address"));
   parts.address = std::move(*keeper);
   parts.addresses = addresses_of(config);

@@ -9,7 +9,9 @@
 namespace gemel::agent {
 namespace {
 
-std::int64_t milliseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); }
+std::int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
 
 std::string role_of(const core::State& state) {
   const auto run = state.facts.run;
@@ -40,11 +42,13 @@ api::HostStatus describe_host(const site::HostConfig& config, std::int64_t uptim
 void describe_record(const core::State& state, api::HostStatus& status) {
   const core::Record* record = state.record();
   if (record == nullptr) return;
-  api::RecordStatus known{record->epoch.value, record->holder.name, {}, std::string(to_string(record->state)), state.revision().value};
+  api::RecordStatus known{
+      record->epoch.value, record->holder.name, {}, std::string(to_string(record->state)), state.revision().value};
   for (const auto& node : record->members) known.members.push_back(node.name);
   status.record = std::move(known);
   for (const auto& entry : state.store.history) {
-    status.history.push_back({entry.epoch.value, entry.node.name, entry.complete, entry.timeline, to_string(entry.switch_lsn)});
+    status.history.push_back(
+        {entry.epoch.value, entry.node.name, entry.complete, entry.timeline, to_string(entry.switch_lsn)});
   }
 }
 
@@ -69,7 +73,8 @@ api::DatabaseStatus describe_database(const DatabaseView& view) {
     status.links.push_back(std::move(link));
   }
   status.is_gate_open = state.is_serving() && !state.shut_since && state.refreshed_until > view.now;
-  status.permit_remaining_ms = state.is_serving() ? std::max<std::int64_t>(0, milliseconds(state.permit_until() - view.now)) : 0;
+  status.permit_remaining_ms =
+      state.is_serving() ? std::max<std::int64_t>(0, milliseconds(state.permit_until() - view.now)) : 0;
   status.is_address_held = view.is_address_held;
   status.rule = state.last_rule;
   for (const auto& rule : core::policy_table()) {
@@ -80,16 +85,21 @@ api::DatabaseStatus describe_database(const DatabaseView& view) {
 }
 
 api::StoreStatus describe_store(const adapters::etcd::Quorum& quorum) {
-  return {static_cast<std::uint32_t>(quorum.total), static_cast<std::uint32_t>(quorum.reachable), quorum.leader.name, quorum.can_change()};
+  return {static_cast<std::uint32_t>(quorum.total), static_cast<std::uint32_t>(quorum.reachable), quorum.leader.name,
+          quorum.can_change()};
 }
 
 std::vector<std::string> database_problems(const DatabaseView& view) {
   std::vector<std::string> problems;
   const core::State& state = view.state;
-  if (!view.heartbeat.is_realtime) problems.emplace_back("the heartbeat thread has no real-time priority: a starved host may lose its permit");
-  if (state.is_serving() && state.shut_since) problems.emplace_back("this primary's gate is shut: a member does not confirm its heartbeats");
-  if (state.pending && !state.pending->is_in_flight) problems.emplace_back("a change of the record has an unknown outcome; etcd does not answer");
-  if (state.last_rule.starts_with("halt_")) problems.emplace_back("stopped on purpose, a person must decide: see events");
+  if (!view.heartbeat.is_realtime)
+    problems.emplace_back("the heartbeat thread has no real-time priority: a starved host may lose its permit");
+  if (state.is_serving() && state.shut_since)
+    problems.emplace_back("this primary's gate is shut: a member does not confirm its heartbeats");
+  if (state.pending && !state.pending->is_in_flight)
+    problems.emplace_back("a change of the record has an unknown outcome; etcd does not answer");
+  if (state.last_rule.starts_with("halt_"))
+    problems.emplace_back("stopped on purpose, a person must decide: see events");
   return problems;
 }
 

@@ -37,7 +37,8 @@ bool is_replica(const api::HostStatus& status) {
 }
 
 bool is_synchronous(const api::HostStatus& status) {
-  return is_replica(status) && status.record && std::ranges::find(status.record->members, status.host) != status.record->members.end();
+  return is_replica(status) && status.record &&
+         std::ranges::find(status.record->members, status.host) != status.record->members.end();
 }
 
 HttpResponse replica_answer(const EndpointSource& source, const Target& target) {
@@ -50,8 +51,11 @@ HttpResponse replica_answer(const EndpointSource& source, const Target& target) 
 HttpResponse history_answer(const EndpointSource& source) {
   json::array entries;
   for (const auto& entry : source.status().history) {
-    entries.push_back({{"epoch", entry.epoch}, {"host", entry.host}, {"timeline", entry.timeline},
-                       {"switch_lsn", entry.switch_lsn}, {"is_complete", entry.is_complete}});
+    entries.push_back({{"epoch", entry.epoch},
+                       {"host", entry.host},
+                       {"timeline", entry.timeline},
+                       {"switch_lsn", entry.switch_lsn},
+                       {"is_complete", entry.is_complete}});
   }
   return runtime::json_response(200, json::serialize(entries));
 }
@@ -92,8 +96,10 @@ using Handler = HttpResponse (*)(const EndpointSource&, const Target&);
 
 const std::map<std::string, Handler>& readers() {
   static const std::map<std::string, Handler> table = {
-      {"/status", [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
-      {"/cluster", [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
+      {"/status",
+       [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
+      {"/cluster",
+       [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
       {"/events",
        [](const EndpointSource& s, const Target& t) {
          return runtime::json_response(200, api::to_json(s.events(number_or(t, "after", 0))));
@@ -133,7 +139,11 @@ HttpResponse answer(const EndpointSource& source, const HttpRequest& request, co
 std::string rules_json() {
   json::array rules;
   for (const auto& rule : core::policy_table()) {
-    rules.push_back({{"id", rule.id}, {"protocol", rule.protocol}, {"when", rule.when}, {"then", rule.then}, {"go_on", rule.go_on}});
+    rules.push_back({{"id", rule.id},
+                     {"protocol", rule.protocol},
+                     {"when", rule.when},
+                     {"then", rule.then},
+                     {"go_on", rule.go_on}});
   }
   return json::serialize(rules);
 }

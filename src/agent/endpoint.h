@@ -23,7 +23,8 @@ struct EndpointSource {
 };
 
 /// Answers one request at once.
-runtime::HttpResponse answer(const EndpointSource& source, const runtime::HttpRequest& request, const runtime::Peer& peer);
+runtime::HttpResponse answer(const EndpointSource& source, const runtime::HttpRequest& request,
+                             const runtime::Peer& peer);
 
 /// The policy table as JSON: [{"id","protocol","when","then","go_on"}].
 std::string rules_json();

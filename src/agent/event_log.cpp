@@ -17,10 +17,14 @@ constexpr std::size_t file_limit = 1U << 20;  // bytes; then it becomes FILE.1
 
 std::string_view name_of(runtime::LogLevel level) {
   switch (level) {
-    case runtime::LogLevel::error: return "error";
-    case runtime::LogLevel::warn: return "warn";
-    case runtime::LogLevel::info: return "info";
-    case runtime::LogLevel::debug: return "debug";
+    case runtime::LogLevel::error:
+      return "error";
+    case runtime::LogLevel::warn:
+      return "warn";
+    case runtime::LogLevel::info:
+      return "info";
+    case runtime::LogLevel::debug:
+      return "debug";
   }
   return "info";
 }
@@ -66,7 +70,8 @@ runtime::Task<void> EventLog::keep_writing() {
   while (true) {
     co_await runtime::sleep_for(std::chrono::seconds(1));
     if (unwritten_.empty()) continue;
-    co_await runtime::run_blocking([file = file_, text = std::exchange(unwritten_, {})] { append_bounded(file, text, file_limit); });
+    co_await runtime::run_blocking(
+        [file = file_, text = std::exchange(unwritten_, {})] { append_bounded(file, text, file_limit); });
   }
 }
 

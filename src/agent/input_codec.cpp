@@ -1,4 +1,5 @@
-// JSON of the controller's inputs, by reflection over core's types. Kept apart: Boost.JSON and Boost.Describe are heavy.
+// JSON of the controller's inputs, by reflection over core's types. Kept apart: Boost.JSON and Boost.Describe are
+// heavy.
 #include <boost/describe.hpp>
 #include <boost/json.hpp>
 #include <boost/mp11/algorithm.hpp>
@@ -15,7 +16,8 @@ BOOST_DESCRIBE_STRUCT(TimePoint, (), (since_boot))
 }  // namespace gemel
 
 namespace gemel::core {
-BOOST_DESCRIBE_STRUCT(Record, (), (epoch, holder, members, state, preferred, system_id, cluster_id, writer, token, min_copies))
+BOOST_DESCRIBE_STRUCT(Record, (),
+                      (epoch, holder, members, state, preferred, system_id, cluster_id, writer, token, min_copies))
 BOOST_DESCRIBE_STRUCT(VersionedRecord, (), (record, revision))
 BOOST_DESCRIBE_STRUCT(HistoryEntry, (), (epoch, node, complete, timeline, switch_lsn))
 BOOST_DESCRIBE_STRUCT(StoreView, (), (record, history))
@@ -135,7 +137,8 @@ void read(const json::value& source, T& target) {
     read_list(source, target);
   } else if constexpr (std::is_same_v<T, std::monostate>) {
   } else if constexpr (boost::describe::has_describe_members<T>::value) {
-    boost::mp11::mp_for_each<Members<T>>([&](auto member) { read(source.as_object().at(member.name), target.*member.pointer); });
+    boost::mp11::mp_for_each<Members<T>>(
+        [&](auto member) { read(source.as_object().at(member.name), target.*member.pointer); });
   } else if constexpr (std::is_same_v<T, std::string>) {
     target = std::string(source.as_string());
   } else if constexpr (std::is_same_v<T, bool>) {

@@ -18,8 +18,9 @@ constexpr std::size_t file_limit = 8U << 20;  // bytes
 void InputRing::begin(const NodeId& self, const core::Config& config, std::uint64_t seed) {
   std::string names;
   for (const auto& node : config.databases) names += fmt::format("{}\"{}\"", names.empty() ? "" : ",", node.name);
-  unwritten_ += fmt::format(R"({{"begin":{{"self":"{}","databases":[{}],"bootstrapper":"{}","cluster_id":"{}","seed":{}}}}})", self.name, names,
-                            config.bootstrapper.name, config.cluster_id, seed);
+  unwritten_ +=
+      fmt::format(R"({{"begin":{{"self":"{}","databases":[{}],"bootstrapper":"{}","cluster_id":"{}","seed":{}}}}})",
+                  self.name, names, config.bootstrapper.name, config.cluster_id, seed);
   unwritten_ += '\n';
 }
 
@@ -34,7 +35,8 @@ runtime::Task<void> InputRing::keep_writing() {
   while (true) {
     co_await runtime::sleep_for(std::chrono::seconds(1));
     if (unwritten_.empty()) continue;
-    co_await runtime::run_blocking([file = file_, text = std::exchange(unwritten_, {})] { append_bounded(file, text, file_limit); });
+    co_await runtime::run_blocking(
+        [file = file_, text = std::exchange(unwritten_, {})] { append_bounded(file, text, file_limit); });
   }
 }
 

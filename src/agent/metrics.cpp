@@ -13,7 +13,8 @@ namespace {
 /// One scrape is one registry: there is no state to keep between two, every value is read from the status.
 class Page {
  public:
-  void gauge(const std::string& name, const std::string& help, double value, const std::map<std::string, std::string>& labels = {}) {
+  void gauge(const std::string& name, const std::string& help, double value,
+             const std::map<std::string, std::string>& labels = {}) {
     prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels).Set(value);
   }
   [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
@@ -24,7 +25,8 @@ class Page {
 
 void add_database(Page& page, const api::HostStatus& status) {
   const auto& database = *status.database;
-  page.gauge("gemel_postgres_running", "1 when PostgreSQL answers", database.run == "primary" || database.run == "standby" ? 1 : 0);
+  page.gauge("gemel_postgres_running", "1 when PostgreSQL answers",
+             database.run == "primary" || database.run == "standby" ? 1 : 0);
   page.gauge("gemel_primary", "1 when this host is the serving primary", database.role == "primary" ? 1 : 0);
   page.gauge("gemel_replica", "1 when this host is a standby", database.role == "standby" ? 1 : 0);
   page.gauge("gemel_postgres_timeline", "Timeline of PostgreSQL", database.timeline);
@@ -33,8 +35,10 @@ void add_database(Page& page, const api::HostStatus& status) {
              static_cast<double>(database.permit_remaining_ms) / 1000.0);
   page.gauge("gemel_address_held", "1 when the virtual address is here", database.is_address_held ? 1 : 0);
   for (const auto& standby : database.standbys) {
-    page.gauge("gemel_standby_lag_bytes", "Bytes of WAL the standby has not flushed", static_cast<double>(standby.lag_bytes), {{"standby", standby.host}});
-    page.gauge("gemel_standby_streaming", "1 when the standby streams", standby.is_streaming ? 1 : 0, {{"standby", standby.host}});
+    page.gauge("gemel_standby_lag_bytes", "Bytes of WAL the standby has not flushed",
+               static_cast<double>(standby.lag_bytes), {{"standby", standby.host}});
+    page.gauge("gemel_standby_streaming", "1 when the standby streams", standby.is_streaming ? 1 : 0,
+               {{"standby", standby.host}});
   }
   for (const auto& link : database.links) {
     page.gauge("gemel_heartbeat_heard_age_seconds", "Since the last heartbeat of that host; -1: never",
@@ -50,20 +54,25 @@ void add_heartbeat(Page& page, const adapters::heartbeat::HeartbeatStats& stats)
                                                          {"session_unknown", stats.session_unknown},
                                                          {"other_cluster", stats.other_cluster}};
   for (const auto& [reason, count] : rejected) {
-    page.gauge("gemel_heartbeat_rejected_packets", "Packets that were not believed, by reason", static_cast<double>(count), {{"reason", reason}});
+    page.gauge("gemel_heartbeat_rejected_packets", "Packets that were not believed, by reason",
+               static_cast<double>(count), {{"reason", reason}});
   }
-  page.gauge("gemel_heartbeat_realtime", "1 when the heartbeat thread has real-time priority", stats.is_realtime ? 1 : 0);
+  page.gauge("gemel_heartbeat_realtime", "1 when the heartbeat thread has real-time priority",
+             stats.is_realtime ? 1 : 0);
 }
 
 }  // namespace
 
-std::string metrics_text(const api::HostStatus& status, const core::State* state, const adapters::heartbeat::HeartbeatStats* heartbeat) {
+std::string metrics_text(const api::HostStatus& status, const core::State* state,
+                         const adapters::heartbeat::HeartbeatStats* heartbeat) {
   Page page;
-  page.gauge("gemel_info", "Version and role of this host", 1, {{"version", status.version}, {"host", status.host}, {"role", status.role}});
+  page.gauge("gemel_info", "Version and role of this host", 1,
+             {{"version", status.version}, {"host", status.host}, {"role", status.role}});
   page.gauge("gemel_uptime_seconds", "Since the agent started", static_cast<double>(status.uptime_seconds));
   if (status.record) {
     page.gauge("gemel_epoch", "Epoch of the record as this host knows it", static_cast<double>(status.record->epoch));
-    page.gauge("gemel_synchronous_members", "Hosts that hold every acknowledged write", static_cast<double>(status.record->members.size()));
+    page.gauge("gemel_synchronous_members", "Hosts that hold every acknowledged write",
+               static_cast<double>(status.record->members.size()));
   }
   if (status.store) {
     page.gauge("gemel_etcd_voters", "Voters of the site", status.store->voters);
@@ -72,12 +81,14 @@ std::string metrics_text(const api::HostStatus& status, const core::State* state
   }
   if (status.balancer) {
     for (const auto& backend : status.balancer->backends) {
-      page.gauge("gemel_balancer_server_up", "1 when HAProxy sends requests there", backend.state == "UP" ? 1 : 0, {{"server", backend.host}});
+      page.gauge("gemel_balancer_server_up", "1 when HAProxy sends requests there", backend.state == "UP" ? 1 : 0,
+                 {{"server", backend.host}});
     }
   }
   if (status.database) add_database(page, status);
-  if (state != nullptr) page.gauge("gemel_postgres_write_probe_age_seconds", "Since the last answered write probe; 0: fresh",
-                                   std::chrono::duration<double>(state->facts.write_probe_age).count());
+  if (state != nullptr)
+    page.gauge("gemel_postgres_write_probe_age_seconds", "Since the last answered write probe; 0: fresh",
+               std::chrono::duration<double>(state->facts.write_probe_age).count());
   if (heartbeat != nullptr) add_heartbeat(page, *heartbeat);
   return page.text();
 }

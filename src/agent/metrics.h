@@ -10,6 +10,7 @@
 namespace gemel::agent {
 
 /// Text exposition format 0.0.4. `state` and `heartbeat` are nullptr on hosts without a database.
-std::string metrics_text(const api::HostStatus& status, const core::State* state, const adapters::heartbeat::HeartbeatStats* heartbeat);
+std::string metrics_text(const api::HostStatus& status, const core::State* state,
+                         const adapters::heartbeat::HeartbeatStats* heartbeat);
 
 }  // namespace gemel::agent

@@ -11,10 +11,10 @@ using core::event::ActionEnded;
 using runtime::Task;
 using namespace core::action;
 
-
 /// A time-out leaves open how far the action came; every other error of an adapter is certain.
 Certainty certainty_of(const Error& error) {
-  return error.code == ErrorCode::timed_out || error.code == ErrorCode::cancelled ? Certainty::unknown : Certainty::refused;
+  return error.code == ErrorCode::timed_out || error.code == ErrorCode::cancelled ? Certainty::unknown
+                                                                                  : Certainty::refused;
 }
 
 ActionEnded ended(core::ActionId id, const Error& error) { return {id, certainty_of(error), {}, error.to_string()}; }
@@ -32,7 +32,8 @@ ActionEnded ended(core::ActionId id, adapters::etcd::SwapAnswer answer) {
 
 Task<Status> plain(adapters::postgres::PostgresServer* postgres, core::ActionKind kind) {
   if (std::holds_alternative<Bootstrap>(kind)) co_return co_await postgres->bootstrap();
-  if (const auto* start = std::get_if<StartPostgres>(&kind)) co_return co_await postgres->start(start->upstream, start->names);
+  if (const auto* start = std::get_if<StartPostgres>(&kind))
+    co_return co_await postgres->start(start->upstream, start->names);
   if (const auto* follow = std::get_if<Follow>(&kind)) co_return co_await postgres->follow(follow->upstream);
   if (std::holds_alternative<Checkpoint>(kind)) co_return co_await postgres->checkpoint();
   if (std::holds_alternative<KillPostgres>(kind)) co_return co_await postgres->kill();
@@ -48,7 +49,8 @@ Task<ActionEnded> DatabaseNode::perform_store(core::Action action) {
   const Duration limit = state().timers().etcd;
   auto& store = *parts_.store;
   if (const auto* swap = std::get_if<SwapRecord>(&action.kind)) {
-    if (swap->purpose == core::SwapPurpose::create) co_return ended(action.id, co_await store.create(swap->next, limit));
+    if (swap->purpose == core::SwapPurpose::create)
+      co_return ended(action.id, co_await store.create(swap->next, limit));
     co_return ended(action.id, co_await store.swap(swap->expected, swap->next, swap->history, limit));
   }
   if (const auto* complete = std::get_if<CompleteHistory>(&action.kind)) {

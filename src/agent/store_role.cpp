@@ -2,7 +2,8 @@
 
 namespace gemel::agent {
 
-Result<std::unique_ptr<adapters::etcd::EtcdStore>> open_store(boost::asio::any_io_executor executor, const site::HostConfig& config) {
+Result<std::unique_ptr<adapters::etcd::EtcdStore>> open_store(boost::asio::any_io_executor executor,
+                                                              const site::HostConfig& config) {
   adapters::etcd::EtcdStoreConfig store;
   store.site = config.site;
   for (const auto& host : config.hosts_with(site::Concept::voter)) {

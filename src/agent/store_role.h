@@ -10,6 +10,7 @@
 namespace gemel::agent {
 
 /// Errors name the certificate file that is wrong.
-Result<std::unique_ptr<adapters::etcd::EtcdStore>> open_store(boost::asio::any_io_executor executor, const site::HostConfig& config);
+Result<std::unique_ptr<adapters::etcd::EtcdStore>> open_store(boost::asio::any_io_executor executor,
+                                                              const site::HostConfig& config);
 
 }  // namespace gemel::agent

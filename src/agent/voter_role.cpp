@@ -13,7 +13,8 @@ adapters::etcd::MemberConfig member_config(const site::HostConfig& config, std::
   adapters::etcd::MemberConfig member;
   member.site = config.site;
   member.name = config.self().id();
-  for (const auto& host : config.hosts_with(site::Concept::voter)) member.peers.push_back({host.id(), host.address, config.ports.etcd_peer});
+  for (const auto& host : config.hosts_with(site::Concept::voter))
+    member.peers.push_back({host.id(), host.address, config.ports.etcd_peer});
   member.address = config.self().address;
   member.client_port = config.ports.etcd_client;
   member.peer_port = config.ports.etcd_peer;
@@ -30,7 +31,8 @@ adapters::etcd::MemberConfig member_config(const site::HostConfig& config, std::
 VoterRole::VoterRole(boost::asio::any_io_executor executor, NodeId self, std::function<bool()> is_holder_here)
     : self_(std::move(self)), is_holder_here_(std::move(is_holder_here)), tasks_(executor, "voter") {}
 
-Result<std::unique_ptr<VoterRole>> VoterRole::start(boost::asio::any_io_executor executor, const site::HostConfig& config,
+Result<std::unique_ptr<VoterRole>> VoterRole::start(boost::asio::any_io_executor executor,
+                                                    const site::HostConfig& config,
                                                     std::function<bool()> is_holder_here) {
   const auto own = runtime::Cgroup::own_directory();
   if (!own) return std::unexpected(own.error());
@@ -51,7 +53,8 @@ runtime::Task<void> VoterRole::keep_leadership_away() {
     co_await runtime::sleep_for(std::chrono::seconds(1));
     if (!is_holder_here_() || store_->quorum().leader != self_) continue;
     const auto moved = co_await member_->move_leader_away({self_}, std::chrono::seconds(1));
-    if (!moved) runtime::log_warn("cannot move etcd's leadership away from the primary's host: " + moved.error().to_string());
+    if (!moved)
+      runtime::log_warn("cannot move etcd's leadership away from the primary's host: " + moved.error().to_string());
   }
 }
 

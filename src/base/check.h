@@ -11,8 +11,8 @@ namespace gemel::base {
 
 }  // namespace gemel::base
 
-#define GEMEL_CHECK(condition)                                            \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]]                                        \
-      ::gemel::base::check_failed(__FILE__, __LINE__, #condition);        \
+#define GEMEL_CHECK(condition)                                     \
+  do {                                                             \
+    if (!(condition)) [[unlikely]]                                 \
+      ::gemel::base::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

@@ -8,16 +8,26 @@ namespace gemel {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::unavailable: return "unavailable";
-    case ErrorCode::timed_out: return "timed_out";
-    case ErrorCode::refused: return "refused";
-    case ErrorCode::conflict: return "conflict";
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::invalid: return "invalid";
-    case ErrorCode::denied: return "denied";
-    case ErrorCode::corrupt: return "corrupt";
-    case ErrorCode::cancelled: return "cancelled";
-    case ErrorCode::unsupported: return "unsupported";
+    case ErrorCode::unavailable:
+      return "unavailable";
+    case ErrorCode::timed_out:
+      return "timed_out";
+    case ErrorCode::refused:
+      return "refused";
+    case ErrorCode::conflict:
+      return "conflict";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::invalid:
+      return "invalid";
+    case ErrorCode::denied:
+      return "denied";
+    case ErrorCode::corrupt:
+      return "corrupt";
+    case ErrorCode::cancelled:
+      return "cancelled";
+    case ErrorCode::unsupported:
+      return "unsupported";
   }
   return "unavailable";
 }
@@ -44,9 +54,9 @@ std::unexpected<Error> fail(ErrorCode code, std::string message) {
 
 std::unexpected<Error> fail_errno(int system_error, std::string message) {
   const ErrorCode code = system_error == EACCES || system_error == EPERM ? ErrorCode::denied
-                         : system_error == ENOENT                       ? ErrorCode::not_found
-                         : system_error == ETIMEDOUT                    ? ErrorCode::timed_out
-                                                                        : ErrorCode::unavailable;
+                         : system_error == ENOENT                        ? ErrorCode::not_found
+                         : system_error == ETIMEDOUT                     ? ErrorCode::timed_out
+                                                                         : ErrorCode::unavailable;
   return std::unexpected(Error{code, std::move(message), system_error});
 }
 

@@ -15,9 +15,9 @@ enum class ErrorCode : std::uint8_t {
   refused,      // the other side said no, without effect
   conflict,     // somebody else changed it first
   not_found,
-  invalid,      // the input is wrong and stays wrong
-  denied,       // not allowed
-  corrupt,      // data fails its own checks
+  invalid,  // the input is wrong and stays wrong
+  denied,   // not allowed
+  corrupt,  // data fails its own checks
   cancelled,
   unsupported,
 };

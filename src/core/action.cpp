@@ -25,43 +25,52 @@ std::string describe_swap(const action::SwapRecord& swap) {
 
 std::string_view to_string(SwapPurpose purpose) {
   switch (purpose) {
-    case SwapPurpose::create: return "create";
-    case SwapPurpose::bid: return "bid";
-    case SwapPurpose::claim: return "claim";
-    case SwapPurpose::cut: return "cut";
-    case SwapPurpose::remove: return "remove";
-    case SwapPurpose::add: return "add";
-    case SwapPurpose::resign: return "resign";
+    case SwapPurpose::create:
+      return "create";
+    case SwapPurpose::bid:
+      return "bid";
+    case SwapPurpose::claim:
+      return "claim";
+    case SwapPurpose::cut:
+      return "cut";
+    case SwapPurpose::remove:
+      return "remove";
+    case SwapPurpose::add:
+      return "add";
+    case SwapPurpose::resign:
+      return "resign";
   }
   return "claim";
 }
 
 std::string_view to_string(Certainty certainty) {
   switch (certainty) {
-    case Certainty::done: return "done";
-    case Certainty::refused: return "refused";
-    case Certainty::unknown: return "unknown";
+    case Certainty::done:
+      return "done";
+    case Certainty::refused:
+      return "refused";
+    case Certainty::unknown:
+      return "unknown";
   }
   return "unknown";
 }
 
 std::optional<Slot> slot_of(const ActionKind& kind) {
-  return std::visit(
-      Overloaded{
-          [](const action::ReadStore&) -> std::optional<Slot> { return Slot::store; },
-          [](const action::ClaimIntent&) -> std::optional<Slot> { return Slot::store; },
-          [](const action::SwapRecord&) -> std::optional<Slot> { return Slot::store; },
-          [](const action::CompleteHistory&) -> std::optional<Slot> { return Slot::store; },
-          [](const action::QuiesceHeartbeat&) -> std::optional<Slot> { return Slot::heartbeat; },
-          [](const action::ResumeHeartbeat&) -> std::optional<Slot> { return std::nullopt; },
-          [](const action::Say&) -> std::optional<Slot> { return std::nullopt; },
-          [](const action::RefreshGate&) -> std::optional<Slot> { return std::nullopt; },
-          [](const action::ShutGate&) -> std::optional<Slot> { return std::nullopt; },
-          [](const action::TakeAddress&) -> std::optional<Slot> { return std::nullopt; },
-          [](const action::DropAddress&) -> std::optional<Slot> { return std::nullopt; },
-          [](const auto&) -> std::optional<Slot> { return Slot::postgres; },
-      },
-      kind);
+  return std::visit(Overloaded{
+                        [](const action::ReadStore&) -> std::optional<Slot> { return Slot::store; },
+                        [](const action::ClaimIntent&) -> std::optional<Slot> { return Slot::store; },
+                        [](const action::SwapRecord&) -> std::optional<Slot> { return Slot::store; },
+                        [](const action::CompleteHistory&) -> std::optional<Slot> { return Slot::store; },
+                        [](const action::QuiesceHeartbeat&) -> std::optional<Slot> { return Slot::heartbeat; },
+                        [](const action::ResumeHeartbeat&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const action::Say&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const action::RefreshGate&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const action::ShutGate&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const action::TakeAddress&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const action::DropAddress&) -> std::optional<Slot> { return std::nullopt; },
+                        [](const auto&) -> std::optional<Slot> { return Slot::postgres; },
+                    },
+                    kind);
 }
 
 std::string describe(const ActionKind& kind) {
@@ -90,12 +99,16 @@ std::string describe(const ActionKind& kind) {
           [](const action::Clone& a) { return "clone from " + a.source.name; },
           [](const action::MarkServed& a) { return fmt::format("mark_served {}", a.epoch.value); },
           [](const action::QuiesceHeartbeat&) { return std::string("quiesce_heartbeat"); },
-          [](const action::ResumeHeartbeat& a) { return fmt::format("resume_heartbeat from epoch {}", a.lowest.value); },
+          [](const action::ResumeHeartbeat& a) {
+            return fmt::format("resume_heartbeat from epoch {}", a.lowest.value);
+          },
           [](const action::Say& a) {
-            return fmt::format("say epoch {} holder {} {}", a.beat.epoch.value, nobody_or(a.beat.holder), to_string(a.beat.run));
+            return fmt::format("say epoch {} holder {} {}", a.beat.epoch.value, nobody_or(a.beat.holder),
+                               to_string(a.beat.run));
           },
           [](const action::RefreshGate& a) {
-            return fmt::format("refresh_gate until {} ms", std::chrono::duration_cast<std::chrono::milliseconds>(a.until.since_boot).count());
+            return fmt::format("refresh_gate until {} ms",
+                               std::chrono::duration_cast<std::chrono::milliseconds>(a.until.since_boot).count());
           },
           [](const action::ShutGate&) { return std::string("shut_gate"); },
           [](const action::TakeAddress& a) { return fmt::format("take_address epoch {}", a.epoch.value); },

@@ -20,8 +20,13 @@ std::string_view to_string(SwapPurpose purpose);
 
 namespace action {
 // store
-struct ReadStore { bool operator==(const ReadStore&) const = default; };
-struct ClaimIntent { std::string name; bool operator==(const ClaimIntent&) const = default; };
+struct ReadStore {
+  bool operator==(const ReadStore&) const = default;
+};
+struct ClaimIntent {
+  std::string name;
+  bool operator==(const ClaimIntent&) const = default;
+};
 struct SwapRecord {
   SwapPurpose purpose{};
   Revision expected;  // 0: create
@@ -29,28 +34,82 @@ struct SwapRecord {
   std::optional<HistoryEntry> history;
   bool operator==(const SwapRecord&) const = default;
 };
-struct CompleteHistory { HistoryEntry entry; bool operator==(const CompleteHistory&) const = default; };
+struct CompleteHistory {
+  HistoryEntry entry;
+  bool operator==(const CompleteHistory&) const = default;
+};
 // postgres
-struct Bootstrap { bool operator==(const Bootstrap&) const = default; };
-struct StartPostgres { NodeId upstream; NodeSet names; bool operator==(const StartPostgres&) const = default; };
-struct Follow { NodeId upstream; bool operator==(const Follow&) const = default; };
-struct Promote { NodeSet names; bool operator==(const Promote&) const = default; };
-struct SetNames { NodeSet names; bool with_barrier = false; bool operator==(const SetNames&) const = default; };
-struct Checkpoint { bool operator==(const Checkpoint&) const = default; };
-struct StopPostgres { Duration limit{}; bool operator==(const StopPostgres&) const = default; };
-struct KillPostgres { bool operator==(const KillPostgres&) const = default; };
-struct Rewind { NodeId source; bool operator==(const Rewind&) const = default; };
-struct Clone { NodeId source; bool operator==(const Clone&) const = default; };
-struct MarkServed { Epoch epoch; bool operator==(const MarkServed&) const = default; };
+struct Bootstrap {
+  bool operator==(const Bootstrap&) const = default;
+};
+struct StartPostgres {
+  NodeId upstream;
+  NodeSet names;
+  bool operator==(const StartPostgres&) const = default;
+};
+struct Follow {
+  NodeId upstream;
+  bool operator==(const Follow&) const = default;
+};
+struct Promote {
+  NodeSet names;
+  bool operator==(const Promote&) const = default;
+};
+struct SetNames {
+  NodeSet names;
+  bool with_barrier = false;
+  bool operator==(const SetNames&) const = default;
+};
+struct Checkpoint {
+  bool operator==(const Checkpoint&) const = default;
+};
+struct StopPostgres {
+  Duration limit{};
+  bool operator==(const StopPostgres&) const = default;
+};
+struct KillPostgres {
+  bool operator==(const KillPostgres&) const = default;
+};
+struct Rewind {
+  NodeId source;
+  bool operator==(const Rewind&) const = default;
+};
+struct Clone {
+  NodeId source;
+  bool operator==(const Clone&) const = default;
+};
+struct MarkServed {
+  Epoch epoch;
+  bool operator==(const MarkServed&) const = default;
+};
 // heartbeat
-struct QuiesceHeartbeat { bool operator==(const QuiesceHeartbeat&) const = default; };
+struct QuiesceHeartbeat {
+  bool operator==(const QuiesceHeartbeat&) const = default;
+};
 // Without an end: carried out at once by the shell, trouble comes back as an observation.
-struct ResumeHeartbeat { Epoch lowest; bool operator==(const ResumeHeartbeat&) const = default; };
-struct Say { Beat beat; bool operator==(const Say&) const = default; };
-struct RefreshGate { TimePoint until; Epoch epoch; bool operator==(const RefreshGate&) const = default; };
-struct ShutGate { bool operator==(const ShutGate&) const = default; };
-struct TakeAddress { Epoch epoch; bool operator==(const TakeAddress&) const = default; };
-struct DropAddress { bool operator==(const DropAddress&) const = default; };
+struct ResumeHeartbeat {
+  Epoch lowest;
+  bool operator==(const ResumeHeartbeat&) const = default;
+};
+struct Say {
+  Beat beat;
+  bool operator==(const Say&) const = default;
+};
+struct RefreshGate {
+  TimePoint until;
+  Epoch epoch;
+  bool operator==(const RefreshGate&) const = default;
+};
+struct ShutGate {
+  bool operator==(const ShutGate&) const = default;
+};
+struct TakeAddress {
+  Epoch epoch;
+  bool operator==(const TakeAddress&) const = default;
+};
+struct DropAddress {
+  bool operator==(const DropAddress&) const = default;
+};
 }  // namespace action
 
 using ActionKind =

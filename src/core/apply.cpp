@@ -45,17 +45,20 @@ void apply_heard(State& state, const Heard& heard) {
 
 void update_links(State& state) {
   for (const auto& link : state.facts.standbys) {
-    auto [known, is_new] = state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now});
+    auto [known, is_new] =
+        state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now});
     auto& entry = known->second;
     if (entry.is_streaming != link.is_streaming) {
       entry.is_streaming = link.is_streaming;
       entry.since = state.now;
     }
-    if (is_new || link.flush_lsn > entry.flush_lsn || link.flush_lsn >= state.facts.wal_end) entry.progressed = state.now;
+    if (is_new || link.flush_lsn > entry.flush_lsn || link.flush_lsn >= state.facts.wal_end)
+      entry.progressed = state.now;
     entry.flush_lsn = link.flush_lsn;
   }
   for (auto& [node, entry] : state.links) {
-    const bool is_listed = std::ranges::any_of(state.facts.standbys, [&](const auto& link) { return link.node == node; });
+    const bool is_listed =
+        std::ranges::any_of(state.facts.standbys, [&](const auto& link) { return link.node == node; });
     if (!is_listed && entry.is_streaming) {
       entry.is_streaming = false;
       entry.since = state.now;
@@ -67,7 +70,8 @@ bool is_running(PostgresRun run) { return run == PostgresRun::standby || run == 
 
 void apply_facts(State& state, const PostgresFacts& facts) {
   // The server ended although nobody here ended it, and the notice of its exit was missed or is yet to come.
-  if (is_running(state.facts.run) && !is_running(facts.run) && !state.is_busy(Slot::postgres)) state.is_crash_unclean = true;
+  if (is_running(state.facts.run) && !is_running(facts.run) && !state.is_busy(Slot::postgres))
+    state.is_crash_unclean = true;
   state.facts = facts;
   if (facts.is_answering) state.facts_at = state.now;
   if (facts.run == PostgresRun::primary) {
@@ -109,7 +113,8 @@ std::string explain_refusal(std::string_view reason, const NodeId& to) {
   if (reason == "already_there") return "'" + to.name + "' is the primary already";
   if (reason == "no_candidate") return "no synchronous standby is ready to take over";
   if (reason == "no_such_host") return "'" + to.name + "' is not a database host of this site";
-  if (reason == "not_synchronous") return "'" + to.name + "' is not a synchronous standby now; wait until status shows it as one";
+  if (reason == "not_synchronous")
+    return "'" + to.name + "' is not a synchronous standby now; wait until status shows it as one";
   if (reason == "not_reachable") return "'" + to.name + "' does not answer or its PostgreSQL is not a running standby";
   return "accepted";
 }
@@ -186,7 +191,8 @@ void end_names(State& state, const action::SetNames& set, bool is_done, const Pa
   }
   state.names = set.names;
   const auto* mark = std::get_if<payload::Mark>(&payload);
-  if (state.add && set.with_barrier && set.names.contains(state.add->node) && mark != nullptr) state.add->mark = mark->lsn;
+  if (state.add && set.with_barrier && set.names.contains(state.add->node) && mark != nullptr)
+    state.add->mark = mark->lsn;
 }
 
 void end_promote(State& state, const action::Promote& promote, bool is_done, const Payload& payload) {
@@ -215,7 +221,8 @@ void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded
   }
   if (ends_server(kind)) return end_server(state, kind, is_done);
   if (const auto* names = std::get_if<action::SetNames>(&kind)) return end_names(state, *names, is_done, ended.payload);
-  if (const auto* promote = std::get_if<action::Promote>(&kind)) return end_promote(state, *promote, is_done, ended.payload);
+  if (const auto* promote = std::get_if<action::Promote>(&kind))
+    return end_promote(state, *promote, is_done, ended.payload);
   if (const auto* start = std::get_if<action::StartPostgres>(&kind)) {
     state.is_crash_unclean = state.is_crash_unclean || !is_done;
     if (!is_done) return;
@@ -229,7 +236,8 @@ void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded
   } else if (const auto* mark = std::get_if<action::MarkServed>(&kind); mark != nullptr && is_done) {
     state.facts.served = mark->epoch;
   } else if (std::holds_alternative<action::Checkpoint>(kind)) {
-    if (state.hand_over && state.hand_over->stage == HandOverStage::checkpoint) state.hand_over->stage = HandOverStage::stop;
+    if (state.hand_over && state.hand_over->stage == HandOverStage::checkpoint)
+      state.hand_over->stage = HandOverStage::stop;
     if (is_done) state.is_checkpointed = true;
   }
 }
@@ -241,8 +249,10 @@ void apply_end(State& state, const event::ActionEnded& ended) {
   const Slot where = slot->first;
   state.slots.erase(slot);
   switch (where) {
-    case Slot::store: return end_store(state, kind, ended);
-    case Slot::postgres: return end_postgres(state, kind, ended);
+    case Slot::store:
+      return end_store(state, kind, ended);
+    case Slot::postgres:
+      return end_postgres(state, kind, ended);
     case Slot::heartbeat:
       if (const auto* last = std::get_if<payload::LastConfirmation>(&ended.payload)) {
         state.is_quiesced = true;
@@ -265,6 +275,7 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
     case SwapPurpose::claim:
       state.won = swap.next.epoch;
       state.won_at = state.now;
+      state.has_opened = false;
       state.resigned_at.reset();
       state.fork.reset();
       if (swap.purpose == SwapPurpose::claim) {
@@ -273,9 +284,14 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
         state.is_checkpointed = false;
       }
       return;
-    case SwapPurpose::add: state.add.reset(); return;
-    case SwapPurpose::cut: state.is_cut = true; return;
-    case SwapPurpose::remove: return;
+    case SwapPurpose::add:
+      state.add.reset();
+      return;
+    case SwapPurpose::cut:
+      state.is_cut = true;
+      return;
+    case SwapPurpose::remove:
+      return;
     case SwapPurpose::resign:
       state.hand_over.reset();
       state.resigned_at = state.now;
@@ -302,6 +318,9 @@ void adopt(State& state, const StoreView& view) {
       swap_failed(state, swap);
     }
   }
+  // R6: of a new epoch's holder nothing was confirmed yet; the count begins as if it just had been.
+  if (view.record && (state.record() == nullptr || view.record->record.epoch > state.record()->epoch))
+    state.count_start = state.now;
   const bool is_resigned = view.record && view.record->record.state == RecordState::resigned;
   if (!is_resigned) {
     state.resigned_at.reset();

@@ -4,7 +4,8 @@ namespace gemel::core {
 
 std::vector<std::string> check_config(const NodeId& self, const Config& config) {
   std::vector<std::string> mistakes = check_timers(config.timers);
-  if (!config.databases.contains(self)) mistakes.push_back("this host '" + self.name + "' is not a database host of the site");
+  if (!config.databases.contains(self))
+    mistakes.push_back("this host '" + self.name + "' is not a database host of the site");
   if (!config.databases.contains(config.bootstrapper)) {
     mistakes.push_back("the first database host '" + config.bootstrapper.name + "' is not a database host of the site");
   }

@@ -11,7 +11,8 @@ namespace {
 
 /// R6: a node whose loop stalled cannot tell how long it was away; it counts anew.
 void restart_count_after_stall(State& state) {
-  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb) state.count_start = std::max(state.count_start, state.now);
+  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb)
+    state.count_start = std::max(state.count_start, state.now);
   state.last_step = state.now;
 }
 

@@ -16,22 +16,45 @@ enum class Certainty : std::uint8_t { done, refused, unknown };
 std::string_view to_string(Certainty certainty);
 
 namespace payload {
-struct Swapped { Revision revision; bool operator==(const Swapped&) const = default; };
-struct IntentOwner { std::string owner; bool operator==(const IntentOwner&) const = default; };
-struct Promoted { std::uint32_t timeline = 0; Lsn switch_lsn; bool operator==(const Promoted&) const = default; };
-struct Mark { Lsn lsn; bool operator==(const Mark&) const = default; };  // SetNames with barrier; StopPostgres: WAL end
-struct LastConfirmation { TimePoint at; bool operator==(const LastConfirmation&) const = default; };
+struct Swapped {
+  Revision revision;
+  bool operator==(const Swapped&) const = default;
+};
+struct IntentOwner {
+  std::string owner;
+  bool operator==(const IntentOwner&) const = default;
+};
+struct Promoted {
+  std::uint32_t timeline = 0;
+  Lsn switch_lsn;
+  bool operator==(const Promoted&) const = default;
+};
+struct Mark {
+  Lsn lsn;
+  bool operator==(const Mark&) const = default;
+};  // SetNames with barrier; StopPostgres: WAL end
+struct LastConfirmation {
+  TimePoint at;
+  bool operator==(const LastConfirmation&) const = default;
+};
 }  // namespace payload
 using Payload = std::variant<std::monostate, StoreView, payload::Swapped, payload::IntentOwner, payload::Promoted,
                              payload::Mark, payload::LastConfirmation>;
 
 namespace event {
 struct Tick {};
-struct PostgresSeen { PostgresFacts facts; };
+struct PostgresSeen {
+  PostgresFacts facts;
+};
 struct PostgresExited {};  // the postmaster ended (pidfd)
-struct StoreHint { Revision revision; };  // a watch saw something: worth a read, decides nothing
+struct StoreHint {
+  Revision revision;
+};                    // a watch saw something: worth a read, decides nothing
 struct StopAsked {};  // the agent itself must end: hand over if possible, stop PostgreSQL
-struct SwitchoverAsked { std::uint64_t ask = 0; NodeId to; };  // `to` empty: the best standby
+struct SwitchoverAsked {
+  std::uint64_t ask = 0;
+  NodeId to;
+};  // `to` empty: the best standby
 struct ActionEnded {
   ActionId id;
   Certainty certainty = Certainty::unknown;

@@ -14,13 +14,18 @@ using std::chrono::seconds;
 
 class Pair : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(world.run_until([&] { return is_whole(); }, seconds(30))) << story(); world.take_longest_gap(); }
+  void SetUp() override {
+    ASSERT_TRUE(world.run_until([&] { return is_whole(); }, seconds(30))) << story();
+    world.take_longest_gap();
+  }
   void TearDown() override {
     if (HasFailure()) std::printf("%s\n", story().c_str());
   }
   bool is_whole() { return !world.primary().empty() && world.store().record && world.members().size() == 2; }
   std::string story() { return join(world.story(), "\n"); }
-  bool becomes_whole() { return world.run_until([&] { return is_whole(); }, seconds(20)); }
+  bool becomes_whole() {
+    return world.run_until([&] { return is_whole(); }, seconds(20));
+  }
 
   PairWorld world;
 };

@@ -26,7 +26,9 @@ PairWorld::PairWorld() {
   after(milliseconds(1), [this] { every_millisecond(); });
 }
 
-void PairWorld::after(Duration delay, std::function<void()> what) { queue_.push({now_ + delay, order_++, std::move(what)}); }
+void PairWorld::after(Duration delay, std::function<void()> what) {
+  queue_.push({now_ + delay, order_++, std::move(what)});
+}
 
 void PairWorld::run_for(Duration time) {
   const TimePoint end = now_ + time;
@@ -90,7 +92,8 @@ PostgresFacts PairWorld::facts(const Host& host) const {
   if (host.run == PostgresRun::primary) {
     for (const auto& [node, count] : host.flushed) facts.standbys.push_back({node, true, Lsn{count + 1}});
   } else if (host.run == PostgresRun::standby && hosts_.contains(host.upstream)) {
-    facts.is_receiving = hosts_.at(host.upstream).run == PostgresRun::primary && hosts_.at(host.upstream).timeline == host.timeline;
+    facts.is_receiving =
+        hosts_.at(host.upstream).run == PostgresRun::primary && hosts_.at(host.upstream).timeline == host.timeline;
   }
   return facts;
 }
@@ -100,7 +103,8 @@ void PairWorld::feed(const NodeId& node, Event event) {
   if (!host.controller) return;
   const Output output = host.controller->step({now_, std::move(event)});
   for (const auto& note : output.notes) {
-    story_.push_back(std::to_string(now_.since_boot / milliseconds(1)) + " " + node.name + " " + note.rule + ": " + note.text);
+    story_.push_back(std::to_string(now_.since_boot / milliseconds(1)) + " " + node.name + " " + note.rule + ": " +
+                     note.text);
   }
   answers_.insert(answers_.end(), output.answers.begin(), output.answers.end());
   for (const auto& action : output.start) begin(node, action);
@@ -116,7 +120,9 @@ void PairWorld::begin(const NodeId& node, const Action& action) {
   const auto slot = slot_of(action.kind);
   if (!slot) return at_once(node, action.kind);
   const auto incarnation = hosts_[node].incarnation;
-  const Duration time = *slot == Slot::postgres ? milliseconds(30) : *slot == Slot::store ? milliseconds(3) : milliseconds(1);
+  const Duration time = *slot == Slot::postgres ? milliseconds(30)
+                        : *slot == Slot::store  ? milliseconds(3)
+                                                : milliseconds(1);
   after(time, [this, node, action, incarnation, slot] {
     Host& host = hosts_[node];
     if (host.incarnation != incarnation) return;
@@ -177,7 +183,8 @@ void PairWorld::perform_store(const NodeId& node, const Action& action) {
 
 void PairWorld::swap(const NodeId& node, ActionId id, const SwapRecord& swap) {
   const Revision present = store_.record ? store_.record->revision : Revision{};
-  if (store_.record && store_.record->record.token == swap.next.token) return end(node, id, Certainty::done, payload::Swapped{present});
+  if (store_.record && store_.record->record.token == swap.next.token)
+    return end(node, id, Certainty::done, payload::Swapped{present});
   if (present != swap.expected) return end(node, id, Certainty::refused, store_);
   store_.record = VersionedRecord{swap.next, Revision{++revision_}};
   if (swap.history) store_.history.push_back(*swap.history);
@@ -227,9 +234,14 @@ void PairWorld::perform_postgres(const NodeId& node, const Action& action) {
     host.served = mark->epoch;
     host.bootstrap_pending = false;
   } else if (std::holds_alternative<Rewind>(kind) || std::holds_alternative<Clone>(kind)) {
-    const NodeId source = std::holds_alternative<Rewind>(kind) ? std::get<Rewind>(kind).source : std::get<Clone>(kind).source;
+    const NodeId source =
+        std::holds_alternative<Rewind>(kind) ? std::get<Rewind>(kind).source : std::get<Clone>(kind).source;
     const Host& from = hosts_[source];
-    if (from.run != PostgresRun::primary || !is_reachable(node, source)) return end(node, action.id, Certainty::refused);
+    if (from.run != PostgresRun::primary || !is_reachable(node, source))
+      return end(node, action.id, Certainty::refused);
+    if (std::holds_alternative<Rewind>(kind) && host.timeline >= from.timeline && host.log != from.log) {
+      story_.push_back("VIOLATED R10: pg_rewind between two forks of one timeline number");
+    }
     host.log.resize(std::holds_alternative<Clone>(kind) ? 0 : common_prefix(host.log, from.log));
     host.timeline = from.timeline;
     host.served = Epoch{};
@@ -244,7 +256,8 @@ void PairWorld::stream(const NodeId& node) {
   if (host.run != PostgresRun::standby || !hosts_.contains(host.upstream)) return;
   Host& from = hosts_[host.upstream];
   // A row is written once and streamed with all before it: equal rows at one place mean equal prefixes.
-  const bool is_prefix = host.log.size() <= from.log.size() && (host.log.empty() || from.log[host.log.size() - 1] == host.log.back());
+  const bool is_prefix =
+      host.log.size() <= from.log.size() && (host.log.empty() || from.log[host.log.size() - 1] == host.log.back());
   if (from.run != PostgresRun::primary || !is_reachable(node, host.upstream) || !is_prefix) {
     from.flushed.erase(node);
     return;
@@ -264,9 +277,10 @@ void PairWorld::write_and_acknowledge() {
     if (!is_open) continue;
     for (auto row = unacknowledged_.begin(); row != unacknowledged_.end();) {
       const auto position = std::ranges::lower_bound(host.log, row->first) - host.log.begin();
-      const bool is_flushed = row->second == node && std::ranges::all_of(host.names, [&](const NodeId& name) {
-        return host.flushed.contains(name) && host.flushed.at(name) > static_cast<std::size_t>(position);
-      });
+      const bool is_flushed =
+          row->second == node && std::ranges::all_of(host.names, [&](const NodeId& name) {
+            return host.flushed.contains(name) && host.flushed.at(name) > static_cast<std::size_t>(position);
+          });
       if (!is_flushed) {
         ++row;
         continue;
@@ -300,7 +314,9 @@ void PairWorld::beat(const NodeId& node) {
       host.last_confirmation = now_;
     }
     if (!is_reachable(node, other) || are_heartbeats_cut_) continue;
-    after(milliseconds(1), [this, node, to = other, said = *host.beat, sent = now_, confirms] { deliver(node, to, said, sent, confirms); });
+    after(milliseconds(1), [this, node, to = other, said = *host.beat, sent = now_, confirms] {
+      deliver(node, to, said, sent, confirms);
+    });
   }
   const auto incarnation = host.incarnation;
   after(milliseconds(50), [this, node, incarnation] {
@@ -308,11 +324,12 @@ void PairWorld::beat(const NodeId& node) {
   });
 }
 
-void PairWorld::deliver(const NodeId& from, const NodeId& to, Beat said, TimePoint sent, std::optional<TimePoint> confirms) {
+void PairWorld::deliver(const NodeId& from, const NodeId& to, Beat said, TimePoint sent,
+                        std::optional<TimePoint> confirms) {
   Host& host = hosts_[to];
   if (!host.controller) return;
   const Epoch known = std::max(host.lowest, host.beat ? host.beat->epoch : Epoch{});
-  if (!host.is_quiesced && said.epoch >= known) host.to_confirm[from] = sent;
+  if (!host.is_quiesced && said.epoch >= known && said.holder == from) host.to_confirm[from] = sent;
   if (said.epoch > known) {
     host.lowest = said.epoch;
     std::erase_if(host.to_confirm, [&](const auto& entry) { return entry.first != from; });
@@ -374,7 +391,8 @@ void PairWorld::check() {
   checked_revision_ = revision_;
   for (const auto& node : store_.record->record.members) {
     const auto& log = hosts_.at(node).log;
-    if (!std::ranges::includes(log, acknowledged_)) story_.push_back("VIOLATED I1: " + node.name + " in S lacks an acknowledged row");
+    if (!std::ranges::includes(log, acknowledged_))
+      story_.push_back("VIOLATED I1: " + node.name + " in S lacks an acknowledged row");
   }
   GEMEL_CHECK(story_.empty() || !story_.back().starts_with("VIOLATED"));
 }

@@ -94,7 +94,9 @@ class PairWorld {
   void beat(const NodeId& node);
   void deliver(const NodeId& from, const NodeId& to, Beat beat, TimePoint sent, std::optional<TimePoint> confirms);
   void check();
-  [[nodiscard]] bool is_reachable(const NodeId& a, const NodeId& b) const { return !isolated_.contains(a) && !isolated_.contains(b); }
+  [[nodiscard]] bool is_reachable(const NodeId& a, const NodeId& b) const {
+    return !isolated_.contains(a) && !isolated_.contains(b);
+  }
   [[nodiscard]] PostgresFacts facts(const Host& host) const;
 
   TimePoint now_{std::chrono::seconds(1)};
@@ -110,7 +112,7 @@ class PairWorld {
   bool are_heartbeats_cut_ = false;
   int next_row_ = 0;
   std::map<int, NodeId> unacknowledged_;  // row -> where it was written
-  std::vector<int> acknowledged_;  // ascending
+  std::vector<int> acknowledged_;         // ascending
   TimePoint last_acknowledged_{std::chrono::seconds(1)};
   Duration longest_gap_{0};
   std::vector<std::string> story_;

@@ -12,7 +12,8 @@ namespace gemel::core {
 std::span<const Rule> policy_table() {
   static const std::vector<Rule> table = [] {
     std::vector<Rule> all;
-    for (const auto part : {rules::fence(), rules::hand_over(), rules::store(), rules::holder(), rules::bid(), rules::member()}) {
+    for (const auto part :
+         {rules::fence(), rules::hand_over(), rules::store(), rules::holder(), rules::bid(), rules::member()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -42,7 +43,8 @@ void Decision::preempt(ActionKind kind) {
 void Decision::note(NoteLevel level, std::string text) {
   // The same rule deciding again and again is said once.
   if (state_.last_rule == rule_) return;
-  output_.notes.push_back({level, std::string(rule_), std::move(text), state_.record() != nullptr ? state_.record()->epoch : Epoch{}});
+  output_.notes.push_back(
+      {level, std::string(rule_), std::move(text), state_.record() != nullptr ? state_.record()->epoch : Epoch{}});
 }
 
 }  // namespace gemel::core

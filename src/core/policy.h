@@ -25,11 +25,11 @@ class Decision {
 };
 
 struct Rule {
-  std::string_view id;         // stable
-  std::string_view protocol;   // R1 … R10 of the protocol, or the procedure
-  std::string_view when;       // condition, for people
-  std::string_view then;       // decision, for people
-  bool go_on;                  // the rules below may decide too
+  std::string_view id;        // stable
+  std::string_view protocol;  // R1 … R10 of the protocol, or the procedure
+  std::string_view when;      // condition, for people
+  std::string_view then;      // decision, for people
+  bool go_on;                 // the rules below may decide too
   bool (*matches)(const State&);
   void (*decide)(State&, Decision&);
 };

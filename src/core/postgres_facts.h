@@ -36,9 +36,9 @@ struct PostgresFacts {
   bool is_answering = true;    // false: it runs, but did not answer this look; what only it can tell is then missing
   std::string system_id;       // empty when absent
   std::uint32_t timeline = 0;  // of the running server, else of the control file
-  Lsn wal_end;                 // primary: flushed; standby: received and flushed or replayed, whichever is more; stopped: best known
-  bool is_receiving = false;   // standby: a WAL receiver is streaming
-  NodeId upstream;             // standby: the node that primary_conninfo names; empty for nobody
+  Lsn wal_end;  // primary: flushed; standby: received and flushed or replayed, whichever is more; stopped: best known
+  bool is_receiving = false;          // standby: a WAL receiver is streaming
+  NodeId upstream;                    // standby: the node that primary_conninfo names; empty for nobody
   std::vector<StandbyLink> standbys;  // primary only
   NodeSet names;                      // synchronous standbys in the configuration file
   Epoch served;                       // epoch.served: highest epoch this directory accepted writes for

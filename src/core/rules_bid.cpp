@@ -26,7 +26,8 @@ bool is_time_to_bid(const State& state) {
 }
 
 bool may_bid(const State& state) {
-  if (state.record() == nullptr || !state.is_member(state.self) || state.is_stopping || state.is_crash_unclean) return false;
+  if (state.record() == nullptr || !state.is_member(state.self) || state.is_stopping || state.is_crash_unclean)
+    return false;
   // Won and still valid: nothing to bid for. A promotion that failed has reset `won`.
   if (state.has_won() && state.record()->state == RecordState::normal) return false;
   const bool is_able = state.facts.run == PostgresRun::standby || state.facts.run == PostgresRun::stopped;
@@ -39,7 +40,8 @@ void bid(State& state, Decision& decision) {
   next.holder = state.self;
   next.state = RecordState::normal;
   next.preferred = NodeId{};
-  decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " + state.record()->holder.name +
+  decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " +
+                                     state.record()->holder.name +
                                      (state.record()->state == RecordState::resigned ? " resigned" : " is gone"));
   const HistoryEntry entry{next.epoch, state.self, false, 0, {}};
   start_swap(state, decision, SwapPurpose::bid, std::move(next), entry);
@@ -49,7 +51,9 @@ bool is_bid_pending(const State& state) { return state.pending && state.pending-
 
 constexpr Rule table[] = {
     {"quiesce", "R6", "may bid", "first stop confirming heartbeats, and learn when the last confirmation left", false,
-     [](const State& s) { return may_bid(s) && !s.is_quiesced && !s.is_busy(Slot::heartbeat) && is_store_free(s) && s.may_retry_store(); },
+     [](const State& s) {
+       return may_bid(s) && !s.is_quiesced && !s.is_busy(Slot::heartbeat) && is_store_free(s) && s.may_retry_store();
+     },
      [](State&, Decision& d) { d.start(action::QuiesceHeartbeat{}); }},
     {"bid", "R1", "in S, T_grace passed since the last confirmation (or the holder resigned), confirming nothing",
      "swap: epoch + 1, holder = self, S unchanged", false,

@@ -29,7 +29,8 @@ void kill(State& state, Decision& decision) {
 bool is_foreign(const State& state) {
   const Record* record = state.record();
   if (record == nullptr) return false;
-  const bool is_other_server = !state.facts.system_id.empty() && !record->system_id.empty() && state.facts.system_id != record->system_id;
+  const bool is_other_server =
+      !state.facts.system_id.empty() && !record->system_id.empty() && state.facts.system_id != record->system_id;
   return record->cluster_id != state.config.cluster_id || is_other_server;
 }
 
@@ -46,9 +47,10 @@ bool has_regressed(const State& state) {
 }
 
 void halt_regressed(State& state, Decision& decision) {
-  decision.note(NoteLevel::error,
-                "etcd's record is gone or older than what this database has served (etcd restored from a backup?): everything "
-                "stops until a person decides which copy counts");
+  decision.note(
+      NoteLevel::error,
+      "etcd's record is gone or older than what this database has served (etcd restored from a backup?): everything "
+      "stops until a person decides which copy counts");
   kill(state, decision);
 }
 
@@ -87,7 +89,8 @@ void refresh_gate(State& state, Decision& decision) {
 }
 
 bool is_primary_without_right(const State& state) {
-  if (state.facts.run != PostgresRun::primary || is_ending(state) || is_promoting(state) || state.record() == nullptr) return false;
+  if (state.facts.run != PostgresRun::primary || is_ending(state) || is_promoting(state) || state.record() == nullptr)
+    return false;
   if (!state.is_holder()) return true;
   if (state.record()->state == RecordState::resigned) return !state.hand_over;
   // A primary that this run did not promote may only be claimed if its directory served this very epoch.
@@ -96,26 +99,29 @@ bool is_primary_without_right(const State& state) {
 
 void fence(State& state, Decision& decision) {
   decision.note(NoteLevel::warn, "this PostgreSQL is a primary without the right to be one (epoch " +
-                                     std::to_string(state.record()->epoch.value) + " belongs to " + state.record()->holder.name +
-                                     "): fenced");
+                                     std::to_string(state.record()->epoch.value) + " belongs to " +
+                                     state.record()->holder.name + "): fenced");
   kill(state, decision);
 }
 
 constexpr Rule table[] = {
-    {"halt_foreign", "R9", "the record is of another site or another database", "stop everything, say so", false, is_foreign, halt_foreign},
-    {"halt_regressed", "R9", "the record is gone or older than the epoch this directory served", "stop everything, ask a person",
-     false, has_regressed, halt_regressed},
-    {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate", true,
-     is_superseded, shut_superseded},
-    {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease", "shut the gate, keep PostgreSQL", true,
+    {"halt_foreign", "R9", "the record is of another site or another database", "stop everything, say so", false,
+     is_foreign, halt_foreign},
+    {"halt_regressed", "R9", "the record is gone or older than the epoch this directory served",
+     "stop everything, ask a person", false, has_regressed, halt_regressed},
+    {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate",
+     true, is_superseded, shut_superseded},
+    {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease",
+     "shut the gate, keep PostgreSQL", true,
      [](const State& s) { return s.is_serving() && !s.shut_since && !has_permit(s); }, shut_without_permit},
-    {"refresh_gate", "R5", "serving with a permit that was extended", "set the gate's time-out to the end of the permit", true,
-     wants_refresh, refresh_gate},
-    {"fence", "R9", "PostgreSQL is a primary, the record does not allow it", "gate, address, kill, standby.signal", false,
-     is_primary_without_right, fence},
+    {"refresh_gate", "R5", "serving with a permit that was extended",
+     "set the gate's time-out to the end of the permit", true, wants_refresh, refresh_gate},
+    {"fence", "R9", "PostgreSQL is a primary, the record does not allow it", "gate, address, kill, standby.signal",
+     false, is_primary_without_right, fence},
     {"fence_shut_long", "R9", "no permit for T_kill", "kill PostgreSQL even if nobody took over", false,
      [](const State& s) {
-       return s.shut_since && s.now - *s.shut_since >= s.timers().kill && s.facts.run == PostgresRun::primary && !is_ending(s);
+       return s.shut_since && s.now - *s.shut_since >= s.timers().kill && s.facts.run == PostgresRun::primary &&
+              !is_ending(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "no permit for T_kill: PostgreSQL is killed");

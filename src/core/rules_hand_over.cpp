@@ -7,7 +7,8 @@ namespace {
 bool is_stage(const State& state, HandOverStage stage) { return state.hand_over && state.hand_over->stage == stage; }
 
 void stop_primary(State& state, Decision& decision) {
-  decision.note(NoteLevel::info, "hand-over to " + (state.hand_over->to.empty() ? "any standby" : state.hand_over->to.name) +
+  decision.note(NoteLevel::info, "hand-over to " +
+                                     (state.hand_over->to.empty() ? "any standby" : state.hand_over->to.name) +
                                      ": the gate is shut, PostgreSQL stops");
   stop_serving(state, decision);
   decision.preempt(action::StopPostgres{state.timers().stop});
@@ -27,7 +28,7 @@ void resign(State& state, Decision& decision) {
 }
 
 bool is_taking_over(const State& state) {
-  return state.has_won() && !state.is_serving() && state.now - state.won_at < state.timers().promote;
+  return state.has_won() && !state.has_opened && state.now - state.won_at < state.timers().promote;
 }
 
 bool is_crashed_holder(const State& state) {
@@ -41,8 +42,9 @@ bool is_sick(const State& state) {
 }
 
 bool is_slow_taker(const State& state) {
-  return state.has_won() && !state.is_serving() && !state.hand_over && state.record()->state == RecordState::normal &&
-         state.now - state.won_at >= state.timers().promote && state.best_successor() && state.facts.run != PostgresRun::stopped;
+  return state.has_won() && !state.has_opened && !state.hand_over && state.record()->state == RecordState::normal &&
+         state.now - state.won_at >= state.timers().promote && state.best_successor() &&
+         state.facts.run != PostgresRun::stopped;
 }
 
 bool is_server_up(const State& state) {
@@ -63,14 +65,15 @@ constexpr Rule table[] = {
        s.hand_over = HandOver{*s.best_successor(), HandOverStage::stop, s.now};
        s.add.reset();
      }},
-    {"resign_sick", "R9", "the write probe was not answered for T_sick and a standby is ready", "shut the gate, resign", false, is_sick,
+    {"resign_sick", "R9", "the write probe was not answered for T_sick and a standby is ready", "shut the gate, resign",
+     false, is_sick,
      [](State& s, Decision& d) {
        d.note(NoteLevel::error, "the disk does not answer writes: this primary resigns");
        stop_serving(s, d);
        s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now};
      }},
-    {"resign_slow", "R1", "took over but did not open within T_promote and a standby is ready", "kill PostgreSQL, resign", false,
-     is_slow_taker,
+    {"resign_slow", "R1", "took over but did not open within T_promote and a standby is ready",
+     "kill PostgreSQL, resign", false, is_slow_taker,
      [](State& s, Decision& d) {
        d.note(NoteLevel::error, "the take-over did not finish within T_promote: resigns");
        stop_serving(s, d);
@@ -80,11 +83,15 @@ constexpr Rule table[] = {
     {"hand_over_checkpoint", "switchover", "a switchover was asked", "checkpoint first, still serving", true,
      [](const State& s) { return is_stage(s, HandOverStage::checkpoint) && !s.is_busy(Slot::postgres); },
      [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
-    {"hand_over_stop", "switchover", "the checkpoint is done", "shut the gate, stop PostgreSQL fast within T_stop", false,
-     [](const State& s) { return is_stage(s, HandOverStage::stop) && !is_stop_started(s) && is_server_up(s); }, stop_primary},
-    {"hand_over_resign", "switchover", "PostgreSQL stopped or shut away", "swap the record to resigned, preferring the target", false,
-     [](const State& s) { return is_stage(s, HandOverStage::resign) && is_store_free(s) && s.may_retry_store(); }, resign},
-    {"resign_crashed", "R9", "this holder's PostgreSQL ended and a member is ready", "resign, so that it takes over at once", false,
+    {"hand_over_stop", "switchover", "the checkpoint is done", "shut the gate, stop PostgreSQL fast within T_stop",
+     false, [](const State& s) { return is_stage(s, HandOverStage::stop) && !is_stop_started(s) && is_server_up(s); },
+     stop_primary},
+    {"hand_over_resign", "switchover", "PostgreSQL stopped or shut away",
+     "swap the record to resigned, preferring the target", false,
+     [](const State& s) { return is_stage(s, HandOverStage::resign) && is_store_free(s) && s.may_retry_store(); },
+     resign},
+    {"resign_crashed", "R9", "this holder's PostgreSQL ended and a member is ready",
+     "resign, so that it takes over at once", false,
      [](const State& s) { return is_crashed_holder(s) && s.may_retry_store(); }, resign},
     {"stop_postgres", "stop", "the agent must end, PostgreSQL runs", "shut the gate, stop it", false,
      [](const State& s) { return s.is_stopping && !s.hand_over && is_server_up(s) && !is_stop_started(s); },

@@ -43,6 +43,7 @@ bool may_open(const State& state) {
 
 void open(State& state, Decision& decision) {
   state.opened = state.record()->epoch;
+  state.has_opened = true;
   state.address_epoch = state.opened;
   state.refreshed_until = state.permit_until();
   decision.note(NoteLevel::info, "opens: primary of epoch " + std::to_string(state.opened.value) + ", members " +
@@ -55,10 +56,12 @@ void open(State& state, Decision& decision) {
 std::string_view trouble_with(const State& state, const NodeId& node) {
   const auto suspect = state.timers().suspect;
   const auto peer = state.peers.find(node);
-  if (peer == state.peers.end() || !peer->second.confirmed) return state.now - state.won_at >= suspect ? "never heard" : "";
+  if (peer == state.peers.end() || !peer->second.confirmed)
+    return state.now - state.won_at >= suspect ? "never heard" : "";
   if (state.now - *peer->second.confirmed >= suspect) return "confirms no heartbeat";
   const auto run = peer->second.beat.run;
-  if (run == PostgresRun::stopped || run == PostgresRun::absent || run == PostgresRun::ruined) return "its PostgreSQL is down";
+  if (run == PostgresRun::stopped || run == PostgresRun::absent || run == PostgresRun::ruined)
+    return "its PostgreSQL is down";
   const auto link = state.links.find(node);
   if (link == state.links.end()) return state.now - state.won_at >= 2 * suspect ? "does not stream" : "";
   // Against the time of the last observation, not of now: a late observation is no proof of a dead link.
@@ -79,7 +82,8 @@ void remove_member(State& state, Decision& decision) {
   const NodeId node = *member_in_trouble(state);
   Record next = next_record(state);
   next.members.erase(node);
-  decision.note(NoteLevel::warn, "removes " + node.name + " from the synchronous set: " + std::string(trouble_with(state, node)));
+  decision.note(NoteLevel::warn,
+                "removes " + node.name + " from the synchronous set: " + std::string(trouble_with(state, node)));
   start_swap(state, decision, SwapPurpose::remove, std::move(next));
 }
 
@@ -106,14 +110,16 @@ bool is_add_hopeless(const State& state) {
 }
 
 bool is_add_ready(const State& state) {
-  return is_adding(state) && state.add->mark && state.names == desired_names(state) && is_streaming(state, state.add->node) &&
-         state.links.at(state.add->node).flush_lsn >= *state.add->mark && is_store_free(state) && state.may_retry_store();
+  return is_adding(state) && state.add->mark && state.names == desired_names(state) &&
+         is_streaming(state, state.add->node) && state.links.at(state.add->node).flush_lsn >= *state.add->mark &&
+         is_store_free(state) && state.may_retry_store();
 }
 
 void swap_in_member(State& state, Decision& decision) {
   Record next = next_record(state);
   next.members.insert(state.add->node);
-  decision.note(NoteLevel::info, "adds " + state.add->node.name + " to the synchronous set: it holds everything up to " +
+  decision.note(NoteLevel::info, "adds " + state.add->node.name +
+                                     " to the synchronous set: it holds everything up to " +
                                      to_string(*state.add->mark));
   start_swap(state, decision, SwapPurpose::add, std::move(next));
 }
@@ -133,14 +139,17 @@ constexpr Rule table[] = {
     {"claim", "R4", "the record names us and our PostgreSQL still runs as its primary (the agent restarted)",
      "win the record again without a change, then believe its S", false,
      [](const State& s) {
-       return s.is_holder() && !s.has_won() && s.facts.run == PostgresRun::primary && s.facts.served == s.record()->epoch &&
-              s.record()->state != RecordState::resigned && is_store_free(s) && s.may_retry_store();
+       return s.is_holder() && !s.has_won() && s.facts.run == PostgresRun::primary &&
+              s.facts.served == s.record()->epoch && s.record()->state != RecordState::resigned && is_store_free(s) &&
+              s.may_retry_store();
      },
      [](State& s, Decision& d) {
-       d.note(NoteLevel::info, "PostgreSQL still runs as primary of epoch " + std::to_string(s.record()->epoch.value) + ": claims it");
+       d.note(NoteLevel::info,
+              "PostgreSQL still runs as primary of epoch " + std::to_string(s.record()->epoch.value) + ": claims it");
        start_swap(s, d, SwapPurpose::claim, next_record(s));
      }},
-    {"mark_epoch", "R10", "won the epoch, not yet written down here", "write epoch.served before anything is promoted", false,
+    {"mark_epoch", "R10", "won the epoch, not yet written down here", "write epoch.served before anything is promoted",
+     false,
      [](const State& s) {
        return s.has_won() && s.facts.served < s.record()->epoch && is_postgres_free(s) &&
               (s.facts.run == PostgresRun::standby || s.facts.run == PostgresRun::stopped);
@@ -151,7 +160,8 @@ constexpr Rule table[] = {
      [](State& s, Decision& d) { d.start(action::StartPostgres{NodeId{}, s.other_members()}); }},
     {"promote", "R1", "won the epoch, PostgreSQL is a standby", "promote it with names = S - {self}, gate shut", false,
      [](const State& s) {
-       return s.has_won() && s.facts.run == PostgresRun::standby && s.facts.served == s.record()->epoch && is_postgres_free(s);
+       return s.has_won() && s.facts.run == PostgresRun::standby && s.facts.served == s.record()->epoch &&
+              is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "promotes PostgreSQL for epoch " + std::to_string(s.record()->epoch.value));
@@ -169,36 +179,44 @@ constexpr Rule table[] = {
     {"nothing_to_cut", "R2", "promoted, S is the holder alone", "nothing to cut", true,
      [](const State& s) { return is_promoted(s) && !s.is_cut && s.record()->members.size() == 1; },
      [](State& s, Decision&) { s.is_cut = true; }},
-    {"remove_member", "R2", "serving, a member is silent or does not flush", "swap S without it; only then relax the names", true,
+    {"remove_member", "R2", "serving, a member is silent or does not flush",
+     "swap S without it; only then relax the names", true,
      [](const State& s) {
-       return is_promoted(s) && s.is_cut && !s.hand_over && member_in_trouble(s) && is_store_free(s) && s.may_retry_store();
+       return is_promoted(s) && s.is_cut && !s.hand_over && member_in_trouble(s) && is_store_free(s) &&
+              s.may_retry_store();
      },
      remove_member},
-    {"abandon_add", "R3", "the standby being added went away, or 15 s passed", "take it off the names again", true, is_add_hopeless,
+    {"abandon_add", "R3", "the standby being added went away, or 15 s passed", "take it off the names again", true,
+     is_add_hopeless,
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "gives up adding " + s.add->node.name);
        s.add.reset();
      }},
-    {"set_names", "R3", "the names in effect are not S - {self} plus the standby being added", "set them; with the barrier if they grow",
-     true, [](const State& s) { return needs_names(s) && s.is_cut; }, set_names},
-    {"open", "R4", "promoted, S and names agree, permit valid", "open the gate, take the address", true, may_open, open},
-    {"checkpoint", "R10", "serving, not yet checkpointed after the promotion", "checkpoint, so that the new timeline can be rewound to",
-     true,
-     [](const State& s) { return s.is_serving() && !s.is_checkpointed && !s.hand_over && is_promoted(s) && is_postgres_free(s); },
-     [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
-    {"complete_history", "R10", "checkpointed, the history of this epoch is incomplete", "write timeline and switch position", true,
-     needs_history, complete_history},
-    {"add_member", "R3", "a standby streams for T_stable and is not in S", "put it on the names, with the barrier", true,
+    {"set_names", "R3", "the names in effect are not S - {self} plus the standby being added",
+     "set them; with the barrier if they grow", true, [](const State& s) { return needs_names(s) && s.is_cut; },
+     set_names},
+    {"open", "R4", "promoted, S and names agree, permit valid", "open the gate, take the address", true, may_open,
+     open},
+    {"checkpoint", "R10", "serving, not yet checkpointed after the promotion",
+     "checkpoint, so that the new timeline can be rewound to", true,
      [](const State& s) {
-       return s.is_serving() && !s.add && !s.pending && !s.hand_over && !s.is_stopping && s.is_checkpointed && s.names == s.other_members() &&
-              candidate_to_add(s);
+       return s.is_serving() && !s.is_checkpointed && !s.hand_over && is_promoted(s) && is_postgres_free(s);
+     },
+     [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
+    {"complete_history", "R10", "checkpointed, the history of this epoch is incomplete",
+     "write timeline and switch position", true, needs_history, complete_history},
+    {"add_member", "R3", "a standby streams for T_stable and is not in S", "put it on the names, with the barrier",
+     true,
+     [](const State& s) {
+       return s.is_serving() && !s.add && !s.pending && !s.hand_over && !s.is_stopping && s.is_checkpointed &&
+              s.names == s.other_members() && candidate_to_add(s);
      },
      [](State& s, Decision& d) {
        s.add = AddProcedure{*candidate_to_add(s), s.now, std::nullopt};
        d.note(NoteLevel::info, "begins to add " + s.add->node.name);
      }},
-    {"swap_in_member", "R3", "the standby being added has flushed the mark and is fresh", "swap S with it", true, is_add_ready,
-     swap_in_member},
+    {"swap_in_member", "R3", "the standby being added has flushed the mark and is fresh", "swap S with it", true,
+     is_add_ready, swap_in_member},
     {"serve", "R5", "serving", "go on", false, [](const State& s) { return s.is_serving(); }, [](State&, Decision&) {}},
     {"take_over", "R1", "won, on the way to opening", "wait for the step in progress", false,
      [](const State& s) { return s.has_won() && s.record()->state == RecordState::normal; }, [](State&, Decision&) {}},

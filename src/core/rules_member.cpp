@@ -26,11 +26,14 @@ bool is_source_ready(const State& state) {
   return is_holder_primary(state) && entry != nullptr && entry->complete;
 }
 
-bool is_out(const State& state) { return state.record() != nullptr && !state.is_holder() && !state.is_member(state.self); }
+bool is_out(const State& state) {
+  return state.record() != nullptr && !state.is_holder() && !state.is_member(state.self);
+}
 
 bool has_no_data(const State& state) {
   return state.facts.run == PostgresRun::absent || state.facts.run == PostgresRun::ruined ||
-         (state.must_clone && state.facts.run == PostgresRun::stopped);
+         (state.facts.run == PostgresRun::stopped &&
+          (state.must_clone || (state.is_diverged() && is_source_ready(state) && !state.is_rewind_trusted())));
 }
 
 bool is_stuck(const State& state, Duration limit) {
@@ -47,13 +50,19 @@ bool is_beyond_fork(const State& state) {
 bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
 
 constexpr Rule table[] = {
-    {"member_without_data", "R10", "in S, but the data directory is gone", "wait to be removed from S, then clone", false,
+    {"member_without_data", "R10", "in S, but the data directory is gone", "wait to be removed from S, then clone",
+     false,
      [](const State& s) {
        return s.is_member(s.self) && (s.facts.run == PostgresRun::absent || s.facts.run == PostgresRun::ruined);
      },
-     [](State&, Decision& d) { d.note(NoteLevel::error, "this member's data directory is gone or unfinished: it cannot take over"); }},
-    {"wait_to_be_cut", "R10", "has WAL of an epoch left behind, but is still in S", "touch nothing until the holder cut S", false,
-     [](const State& s) { return is_following(s) && s.is_member(s.self) && s.is_diverged() && s.facts.run == PostgresRun::stopped; },
+     [](State&, Decision& d) {
+       d.note(NoteLevel::error, "this member's data directory is gone or unfinished: it cannot take over");
+     }},
+    {"wait_to_be_cut", "R10", "has WAL of an epoch left behind, but is still in S",
+     "touch nothing until the holder cut S", false,
+     [](const State& s) {
+       return is_following(s) && s.is_member(s.self) && s.is_diverged() && s.facts.run == PostgresRun::stopped;
+     },
      [](State&, Decision&) {}},
     {"clone", "R10", "no usable data, not in S, the holder can be copied", "copy the holder", false,
      [](const State& s) { return is_out(s) && has_no_data(s) && is_source_ready(s) && is_postgres_free(s); },
@@ -61,32 +70,41 @@ constexpr Rule table[] = {
        d.note(NoteLevel::info, "copies the database of " + holder_of(s).name);
        d.start(action::Clone{holder_of(s)});
      }},
-    {"rewind", "R10", "has WAL of an epoch left behind, not in S, the holder has checkpointed", "rewind to the holder", false,
+    {"rewind", "R10", "has WAL of an epoch left behind, not in S, the holder has checkpointed", "rewind to the holder",
+     false,
      [](const State& s) {
-       return is_out(s) && s.is_diverged() && s.facts.run == PostgresRun::stopped && is_source_ready(s) && is_postgres_free(s);
+       return is_out(s) && s.is_diverged() && s.facts.run == PostgresRun::stopped && is_source_ready(s) &&
+              is_postgres_free(s);
      },
      [](State& s, Decision& d) {
-       d.note(NoteLevel::info, "rewinds to " + holder_of(s).name + " (epoch " + std::to_string(s.record()->epoch.value) + ")");
+       d.note(NoteLevel::info,
+              "rewinds to " + holder_of(s).name + " (epoch " + std::to_string(s.record()->epoch.value) + ")");
        d.start(action::Rewind{holder_of(s)});
      }},
     {"wait_for_source", "R10", "needs a rewind or a copy, the holder is not ready for it", "wait", false,
-     [](const State& s) { return is_out(s) && ((s.is_diverged() && s.facts.run == PostgresRun::stopped) || has_no_data(s)); },
+     [](const State& s) {
+       return is_out(s) && ((s.is_diverged() && s.facts.run == PostgresRun::stopped) || has_no_data(s));
+     },
      [](State&, Decision&) {}},
-    {"stop_beyond_fork", "R10", "a standby does not receive and has WAL beyond the fork", "stop it, then rewind", false, is_beyond_fork,
+    {"stop_beyond_fork", "R10", "a standby does not receive and has WAL beyond the fork", "stop it, then rewind", false,
+     is_beyond_fork,
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "this standby has WAL beyond the fork of the present epoch: it is stopped and rewound");
        s.must_rewind = true;
        d.start(action::KillPostgres{});
      }},
-    {"stop_hopeless", "R10", "a standby has not received for 60 s although the holder is well", "stop it, then copy the holder anew",
-     false, [](const State& s) { return is_stuck(s, hopeless_limit); },
+    {"stop_hopeless", "R10", "a standby has not received for 60 s although the holder is well",
+     "stop it, then copy the holder anew", false, [](const State& s) { return is_stuck(s, hopeless_limit); },
      [](State& s, Decision& d) {
-       d.note(NoteLevel::error, "this standby cannot follow any more (the WAL it needs is gone, or port 5432 is cut): it is copied anew");
+       d.note(NoteLevel::error,
+              "this standby cannot follow any more (the WAL it needs is gone, or port 5432 is cut): it is copied anew");
        s.must_clone = true;
        d.start(action::KillPostgres{});
      }},
     {"start_standby", "follow", "PostgreSQL is stopped and may follow", "start it as a standby of the holder", false,
-     [](const State& s) { return is_following(s) && s.facts.run == PostgresRun::stopped && !s.is_diverged() && is_postgres_free(s); },
+     [](const State& s) {
+       return is_following(s) && s.facts.run == PostgresRun::stopped && !s.is_diverged() && is_postgres_free(s);
+     },
      [](State& s, Decision& d) {
        NodeSet others = s.config.databases;
        others.erase(s.self);
@@ -94,7 +112,8 @@ constexpr Rule table[] = {
      }},
     {"follow", "follow", "the standby follows somebody else than the holder", "point it at the holder", false,
      [](const State& s) {
-       return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) && is_postgres_free(s);
+       return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) &&
+              is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "follows " + holder_of(s).name);

@@ -18,10 +18,13 @@ bool is_holder_silent(const State& state) {
 bool wants_read(const State& state) {
   if (state.is_busy(Slot::store) || state.pending || !state.may_retry_store()) return false;
   return !state.is_store_known || !state.store_read_at || state.hinted > state.revision() ||
-         state.now - *state.store_read_at >= (is_holder_silent(state) ? Duration{anxious_interval} : Duration{read_interval});
+         state.now - *state.store_read_at >=
+             (is_holder_silent(state) ? Duration{anxious_interval} : Duration{read_interval});
 }
 
-bool is_virgin(const State& state) { return state.is_store_known && state.record() == nullptr && state.facts.served.value == 0; }
+bool is_virgin(const State& state) {
+  return state.is_store_known && state.record() == nullptr && state.facts.served.value == 0;
+}
 
 bool may_bootstrap(const State& state) {
   return is_virgin(state) && state.self == state.config.bootstrapper && !state.is_stopping &&
@@ -46,12 +49,16 @@ void resolve(State& state, Decision& decision) {
 
 constexpr Rule table[] = {
     {"resolve_unknown", "R8", "a transaction has an unknown outcome", "send the same one again: its token tells", true,
-     [](const State& s) { return s.pending && !s.pending->is_in_flight && !s.is_busy(Slot::store) && s.may_retry_store(); }, resolve},
-    {"read_store", "R8", "the record is not known, a hint speaks of a newer one, or 2 s passed", "read it", true, wants_read,
-     [](State&, Decision& d) { d.start(action::ReadStore{}); }},
+     [](const State& s) {
+       return s.pending && !s.pending->is_in_flight && !s.is_busy(Slot::store) && s.may_retry_store();
+     },
+     resolve},
+    {"read_store", "R8", "the record is not known, a hint speaks of a newer one, or 2 s passed", "read it", true,
+     wants_read, [](State&, Decision& d) { d.start(action::ReadStore{}); }},
     {"observe", "start", "PostgreSQL was not observed yet, or etcd has not answered yet", "wait", false,
      [](const State& s) { return s.facts.run == PostgresRun::unknown || !s.is_store_known; }, [](State&, Decision&) {}},
-    {"bootstrap_intent", "bootstrap", "no record, no data, and this is the first database host", "claim the intent to create it", false,
+    {"bootstrap_intent", "bootstrap", "no record, no data, and this is the first database host",
+     "claim the intent to create it", false,
      [](const State& s) { return may_bootstrap(s) && !s.owns_bootstrap && is_store_free(s) && s.may_retry_store(); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "no record and no data: claims the intent to create the database");
@@ -66,10 +73,11 @@ constexpr Rule table[] = {
        d.note(NoteLevel::info, "initialises the database");
        d.start(action::Bootstrap{});
      }},
-    {"bootstrap_create", "bootstrap", "the database is initialised", "create the record with epoch 1 and S = {self}", false,
+    {"bootstrap_create", "bootstrap", "the database is initialised", "create the record with epoch 1 and S = {self}",
+     false,
      [](const State& s) {
-       return may_bootstrap(s) && s.owns_bootstrap && s.facts.run == PostgresRun::stopped && !s.facts.system_id.empty() &&
-              is_store_free(s) && s.may_retry_store();
+       return may_bootstrap(s) && s.owns_bootstrap && s.facts.run == PostgresRun::stopped &&
+              !s.facts.system_id.empty() && is_store_free(s) && s.may_retry_store();
      },
      create_record},
     {"wait_for_record", "bootstrap", "no record yet", "wait for the first database host", false,
@@ -92,7 +100,8 @@ Record next_record(State& state) {
   return next;
 }
 
-void start_swap(State& state, Decision& decision, SwapPurpose purpose, Record next, std::optional<HistoryEntry> history) {
+void start_swap(State& state, Decision& decision, SwapPurpose purpose, Record next,
+                std::optional<HistoryEntry> history) {
   action::SwapRecord swap{purpose, state.revision(), std::move(next), std::move(history)};
   state.pending = PendingSwap{swap, true};
   decision.start(std::move(swap));

@@ -41,7 +41,8 @@ Epoch State::highest_epoch() const {
 TimePoint State::permit_until() const {
   NodeSet required = other_members();
   // From the moment the add is sent, its node may be a member: it must confirm too (R3).
-  if (pending && pending->swap.purpose == SwapPurpose::add) required.insert(pending->swap.next.members.begin(), pending->swap.next.members.end());
+  if (pending && pending->swap.purpose == SwapPurpose::add)
+    required.insert(pending->swap.next.members.begin(), pending->swap.next.members.end());
   required.erase(self);
   TimePoint until = now + timers().lease;
   if (record() != nullptr && record()->state == RecordState::paused) return until;
@@ -56,6 +57,14 @@ TimePoint State::permit_until() const {
 bool State::is_diverged() const {
   if (must_rewind) return true;
   return record() != nullptr && !is_holder() && facts.served.value != 0 && record()->epoch > facts.served;
+}
+
+bool State::is_rewind_trusted() const {
+  const HistoryEntry* present = record() != nullptr ? history_of(record()->epoch) : nullptr;
+  if (present == nullptr || !present->complete || present->timeline <= facts.timeline) return false;
+  if (must_rewind) return true;  // never promoted here: its timeline is that of the primary it followed
+  const HistoryEntry* own = history_of(facts.served);
+  return own != nullptr && own->complete && own->node == self && own->timeline == facts.timeline;
 }
 
 const HistoryEntry* State::history_of(Epoch epoch) const {

@@ -55,7 +55,8 @@ struct InFlight {
 };
 
 struct State {
-  State(NodeId self_, Config config_, std::uint64_t seed) : self(std::move(self_)), config(std::move(config_)), random(seed) {}
+  State(NodeId self_, Config config_, std::uint64_t seed)
+      : self(std::move(self_)), config(std::move(config_)), random(seed) {}
 
   NodeId self;
   Config config;
@@ -69,7 +70,7 @@ struct State {
   std::optional<TimePoint> store_read_at;
   Revision hinted;  // highest revision somebody spoke of
   std::optional<PendingSwap> pending;
-  Epoch won;            // highest epoch for which this run made a successful transaction as holder (bid, create, claim)
+  Epoch won;  // highest epoch for which this run made a successful transaction as holder (bid, create, claim)
   TimePoint won_at;
   bool owns_bootstrap = false;
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
@@ -88,16 +89,17 @@ struct State {
   std::optional<payload::Promoted> fork;
   bool is_crash_unclean = false;  // the postmaster ended by itself: processes may remain
   bool is_checkpointed = false;   // after the promotion of `promoted`
-  bool is_cut = false;            // S was cut to the holder (R2) after that promotion, or the promotion was not ours to make
-  bool must_rewind = false;       // WAL beyond the fork although it never served (failure mode 19)
-  bool must_clone = false;        // the holder no longer has the WAL this standby needs
+  bool is_cut = false;       // S was cut to the holder (R2) after that promotion, or the promotion was not ours to make
+  bool must_rewind = false;  // WAL beyond the fork although it never served (failure mode 19)
+  bool must_clone = false;   // the holder no longer has the WAL this standby needs
   TimePoint not_receiving_since;
   TimePoint postgres_retry_at;
   Duration postgres_backoff{0};
   TimePoint store_retry_at;
 
   // service
-  Epoch opened;  // the gate is open for this epoch
+  Epoch opened;                         // the gate is open for this epoch
+  bool has_opened = false;              // ... or was, since the epoch was won
   std::optional<TimePoint> shut_since;  // a serving primary behind a shut gate since
   TimePoint refreshed_until;
   Epoch address_epoch;  // 0: not held
@@ -121,7 +123,9 @@ struct State {
   [[nodiscard]] bool is_holder() const { return record() != nullptr && record()->holder == self; }
   /// Holder by an own successful transaction of this run: S of the record is exact, not hearsay.
   [[nodiscard]] bool has_won() const { return is_holder() && won == record()->epoch; }
-  [[nodiscard]] bool is_member(const NodeId& node) const { return record() != nullptr && record()->members.contains(node); }
+  [[nodiscard]] bool is_member(const NodeId& node) const {
+    return record() != nullptr && record()->members.contains(node);
+  }
   [[nodiscard]] NodeSet other_members() const;
   /// Heard within T_suspect.
   [[nodiscard]] bool is_heard(const NodeId& node) const;
@@ -136,6 +140,10 @@ struct State {
   [[nodiscard]] bool is_serving() const { return opened.value != 0; }
   /// R10: the directory has WAL of an epoch that others have left behind.
   [[nodiscard]] bool is_diverged() const;
+  /// pg_rewind may be believed: this directory's timeline is that of an epoch of its own which the history knows.
+  /// Without that another host may have made the same timeline number of another fork, and pg_rewind trusts the number
+  /// (failure mode 16).
+  [[nodiscard]] bool is_rewind_trusted() const;
   [[nodiscard]] const HistoryEntry* history_of(Epoch epoch) const;
   [[nodiscard]] bool may_retry_postgres() const { return now >= postgres_retry_at; }
   [[nodiscard]] bool may_retry_store() const { return now >= store_retry_at; }

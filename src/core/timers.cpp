@@ -34,20 +34,24 @@ std::vector<std::string> check_timers(const Timers& timers) {
   const double earliest_bid = milliseconds(timers.grace) * (1 - rho);
   const double latest_shut = milliseconds(timers.lease) * (1 + rho) + milliseconds(timers.gate);
   if (!(earliest_bid > latest_shut)) {
-    mistakes.push_back(fmt::format(
-        "two primaries could serve: a standby may bid {:.0f} ms after its last confirmation (grace_ms {:.0f} x (1 - {})), but "
-        "the old gate may shut only after {:.0f} ms (lease_ms {:.0f} x (1 + {}) + gate_ms {:.0f}); raise grace_ms above {:.0f} or "
-        "lower lease_ms",
-        earliest_bid, milliseconds(timers.grace), rho, latest_shut, milliseconds(timers.lease), rho,
-        milliseconds(timers.gate), latest_shut / (1 - rho)));
+    mistakes.push_back(
+        fmt::format("two primaries could serve: a standby may bid {:.0f} ms after its last confirmation (grace_ms "
+                    "{:.0f} x (1 - {})), but "
+                    "the old gate may shut only after {:.0f} ms (lease_ms {:.0f} x (1 + {}) + gate_ms {:.0f}); raise "
+                    "grace_ms above {:.0f} or "
+                    "lower lease_ms",
+                    earliest_bid, milliseconds(timers.grace), rho, latest_shut, milliseconds(timers.lease), rho,
+                    milliseconds(timers.gate), latest_shut / (1 - rho)));
   }
   if (timers.suspect >= timers.lease) {
-    mistakes.push_back(fmt::format("suspect_ms {:.0f} must be below lease_ms {:.0f}, so that a silent standby is removed before the permit ends",
-                                   milliseconds(timers.suspect), milliseconds(timers.lease)));
+    mistakes.push_back(fmt::format(
+        "suspect_ms {:.0f} must be below lease_ms {:.0f}, so that a silent standby is removed before the permit ends",
+        milliseconds(timers.suspect), milliseconds(timers.lease)));
   }
   if (timers.hb * 4 > timers.suspect) {
-    mistakes.push_back(fmt::format("hb_ms {:.0f} must be at most a quarter of suspect_ms {:.0f}, or a single lost packet removes a standby",
-                                   milliseconds(timers.hb), milliseconds(timers.suspect)));
+    mistakes.push_back(fmt::format(
+        "hb_ms {:.0f} must be at most a quarter of suspect_ms {:.0f}, or a single lost packet removes a standby",
+        milliseconds(timers.hb), milliseconds(timers.suspect)));
   }
   return mistakes;
 }

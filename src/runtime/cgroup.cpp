@@ -62,7 +62,7 @@ Result<Cgroup> Cgroup::open(std::filesystem::path directory) {
   if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
     return fail_errno(errno, "cannot create cgroup " + directory.string());
   }
-  struct statfs status {};
+  struct statfs status{};
   if (::statfs(directory.c_str(), &status) != 0) return fail_errno(errno, "cannot open cgroup " + directory.string());
   if (status.f_type != cgroup2_magic) return fail(ErrorCode::unsupported, directory.string() + " is not on cgroup2");
   if (::access((directory / "cgroup.procs").c_str(), W_OK) != 0) {
@@ -82,7 +82,8 @@ Result<std::filesystem::path> Cgroup::own_directory() {
   for (std::string line; std::getline(mounts, line);) {
     const auto mount = parse_mount(line);
     if (!mount.is_cgroup2) continue;
-    if (const auto rest = below(own, mount.root)) return (std::filesystem::path(mount.point) / *rest).lexically_normal();
+    if (const auto rest = below(own, mount.root))
+      return (std::filesystem::path(mount.point) / *rest).lexically_normal();
   }
   return fail(ErrorCode::unsupported, "cgroup2 is not mounted");
 }

@@ -64,8 +64,8 @@ namespace {
 template <typename State>
 Task<int> wait_until_ended(std::shared_ptr<State> state) {
   while (!state->reap()) {
-    const auto [error] =
-        co_await state->pidfd.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await state->pidfd.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                          asio::as_tuple(asio::use_awaitable));
     if (error) throw boost::system::system_error(error);
   }
   co_return *state->status;
@@ -77,7 +77,8 @@ Result<ChildProcess> ChildProcess::start(asio::any_io_executor executor, const C
   return start_with_output(std::move(executor), spec, -1);
 }
 
-Result<ChildProcess> ChildProcess::start_with_output(asio::any_io_executor executor, const ChildSpec& spec, int output) {
+Result<ChildProcess> ChildProcess::start_with_output(asio::any_io_executor executor, const ChildSpec& spec,
+                                                     int output) {
   const auto pid = start_child(spec, {.output = output});
   if (!pid) return std::unexpected(pid.error());
   // Only we reap our children, so the number cannot have been given to another process yet.

@@ -21,7 +21,8 @@ class Cgroup {
  public:
   /// Creates (or adopts) the directory. `denied`/`unavailable` when cgroup2 is not writable there.
   static Result<Cgroup> open(std::filesystem::path directory);
-  /// The cgroup2 directory of this process, e.g. /sys/fs/cgroup/system.slice/gemeld.service; `unsupported` without cgroup2.
+  /// The cgroup2 directory of this process, e.g. /sys/fs/cgroup/system.slice/gemeld.service; `unsupported` without
+  /// cgroup2.
   static Result<std::filesystem::path> own_directory();
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] bool is_populated() const;  // cgroup.events: populated
@@ -36,17 +37,18 @@ class Cgroup {
 };
 
 struct ChildSpec {
-  std::vector<std::string> arguments;  // arguments[0] is the absolute path of the program
+  std::vector<std::string> arguments;                   // arguments[0] is the absolute path of the program
   std::map<std::string, std::string> environment = {};  // the whole environment of the child
   std::optional<std::string> user = {};                 // run as this user and its groups; empty: as we are
   std::optional<std::filesystem::path> cgroup = {};     // cgroup2 directory to start in; empty: ours
   std::filesystem::path working_directory = "/";
-  std::optional<std::filesystem::path> output = {};     // stdout and stderr appended to this file; empty: inherited
+  std::optional<std::filesystem::path> output = {};  // stdout and stderr appended to this file; empty: inherited
   int oom_score_adjust = 0;
   int nice = 0;
 };
 
-/// One running child (or an adopted process), in a session of its own. Loop thread only. Destroying it does not kill the process.
+/// One running child (or an adopted process), in a session of its own. Loop thread only. Destroying it does not kill
+/// the process.
 class ChildProcess {
  public:
   /// Forks and executes. Fails when the program, user or cgroup does not exist; exec errors are reported here.
@@ -61,15 +63,16 @@ class ChildProcess {
   [[nodiscard]] pid_t pid() const;
   [[nodiscard]] bool is_running() const;
   void signal(int number) const;  // nothing happens when it has ended
-  /// Suspends until the process ended (pidfd readable): raw wait status, -1 for an adopted one. May be awaited by one task.
-  /// When cancelled it throws operation_aborted; the process goes on.
+  /// Suspends until the process ended (pidfd readable): raw wait status, -1 for an adopted one. May be awaited by one
+  /// task. When cancelled it throws operation_aborted; the process goes on.
   Task<int> wait_exit();
 
  private:
   friend Task<Result<struct CommandResult>> run_command(ChildSpec spec, Duration limit);
   friend class CommandKiller;
   /// As start(); stdout and stderr go to `output` when it is not negative.
-  static Result<ChildProcess> start_with_output(boost::asio::any_io_executor executor, const ChildSpec& spec, int output);
+  static Result<ChildProcess> start_with_output(boost::asio::any_io_executor executor, const ChildSpec& spec,
+                                                int output);
   /// Collects the status when the process ends, even when nobody holds this object any more.
   void reap_later() const;
 

@@ -41,7 +41,8 @@ Task<void> expect_output(ChildSpec spec, int code, std::string wanted) {
   EXPECT_EQ(result->exit_code, code);
   EXPECT_LE(result->output.size(), 64U << 10);
   EXPECT_NE(result->output.find(wanted), std::string::npos)
-      << "wanted: " << wanted << "\ngot the end: " << result->output.substr(result->output.size() - std::min<std::size_t>(200, result->output.size()));
+      << "wanted: " << wanted << "\ngot the end: "
+      << result->output.substr(result->output.size() - std::min<std::size_t>(200, result->output.size()));
 }
 
 TEST_F(Child, run_command_gives_output_and_exit_code) {
@@ -69,7 +70,8 @@ Task<void> expect_failure(ChildSpec spec, ErrorCode code, std::string text) {
   EXPECT_THAT(result.error().to_string(), HasSubstr(text));
 }
 
-/// Killed members end a moment after the leader. An orphan is reaped by init or stays a zombie; either way it is no more.
+/// Killed members end a moment after the leader. An orphan is reaped by init or stays a zombie; either way it is no
+/// more.
 Task<void> expect_end_of(pid_t pid) {
   const auto until = boot_now() + seconds(10);
   while (boot_now() < until) {
@@ -82,14 +84,16 @@ Task<void> expect_end_of(pid_t pid) {
 
 TEST_F(Child, run_command_kills_the_whole_group_when_its_time_is_up) {
   const auto note = folder / "pid";
-  loop.run(expect_failure(shell("sleep 1000 & echo $! > " + note.string() + "; wait"), ErrorCode::timed_out, "time was up"));
+  loop.run(
+      expect_failure(shell("sleep 1000 & echo $! > " + note.string() + "; wait"), ErrorCode::timed_out, "time was up"));
   loop.run(expect_end_of(std::stoi(read_file(note).value())));
 }
 
 TEST_F(Child, reports_what_cannot_be_started) {
   loop.run(expect_failure({.arguments = {"/no/such/program"}}, ErrorCode::not_found, "cannot execute"));
   loop.run(expect_failure({.arguments = {"relative"}}, ErrorCode::invalid, "absolute"));
-  loop.run(expect_failure({.arguments = {"/bin/true"}, .working_directory = "/no/such"}, ErrorCode::not_found, "working directory"));
+  loop.run(expect_failure({.arguments = {"/bin/true"}, .working_directory = "/no/such"}, ErrorCode::not_found,
+                          "working directory"));
   loop.run(expect_failure({.arguments = {"/bin/true"}, .user = "no-such-user"}, ErrorCode::not_found, "no user"));
   loop.run(expect_failure({.arguments = {"/bin/true"}, .cgroup = "/no/such"}, ErrorCode::not_found, "cgroup.procs"));
 }

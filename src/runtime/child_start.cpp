@@ -64,13 +64,20 @@ enum class Step : int { cgroup, oom_score, nice, streams, working_directory, use
 
 const char* step_text(Step step) {
   switch (step) {
-    case Step::cgroup: return "cannot enter its cgroup";
-    case Step::oom_score: return "cannot set oom_score_adj";
-    case Step::nice: return "cannot set its nice value";
-    case Step::streams: return "cannot set its standard streams";
-    case Step::working_directory: return "cannot enter its working directory";
-    case Step::user: return "cannot become its user";
-    case Step::program: return "cannot execute";
+    case Step::cgroup:
+      return "cannot enter its cgroup";
+    case Step::oom_score:
+      return "cannot set oom_score_adj";
+    case Step::nice:
+      return "cannot set its nice value";
+    case Step::streams:
+      return "cannot set its standard streams";
+    case Step::working_directory:
+      return "cannot enter its working directory";
+    case Step::user:
+      return "cannot become its user";
+    case Step::program:
+      return "cannot execute";
   }
   return "cannot start";
 }
@@ -149,7 +156,7 @@ Result<Prepared> prepare(const ChildSpec& spec, ChildStreams streams) {
 }
 
 void reset_signals() {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   // An ignored signal, such as SIGPIPE, would stay ignored across exec.
   for (int number = 1; number < NSIG; ++number) sigaction(number, &standard, nullptr);

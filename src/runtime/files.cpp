@@ -51,7 +51,8 @@ Status write_all(int descriptor, std::string_view content) {
 Status write_and_sync(const std::filesystem::path& path, std::string_view content, mode_t mode) {
   const Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (descriptor.get() < 0) return fail_errno(errno, "cannot create " + path.string());
-  if (auto status = write_all(descriptor.get(), content); !status) return std::unexpected(status.error().with(path.string()));
+  if (auto status = write_all(descriptor.get(), content); !status)
+    return std::unexpected(status.error().with(path.string()));
   // Not by open(): the umask would take bits away.
   if (::fchmod(descriptor.get(), mode) != 0) return fail_errno(errno, "cannot set the mode of " + path.string());
   if (::fsync(descriptor.get()) != 0) return fail_errno(errno, "cannot sync " + path.string());
@@ -80,7 +81,8 @@ Status write_file_durably(const std::filesystem::path& path, std::string_view co
                                             std::to_string(counter.fetch_add(1)) + ".new");
   ::unlink(temporary.c_str());  // left by an earlier process with our number
   auto status = write_and_sync(temporary, content, mode);
-  if (status && ::rename(temporary.c_str(), path.c_str()) != 0) status = fail_errno(errno, "cannot replace " + path.string());
+  if (status && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = fail_errno(errno, "cannot replace " + path.string());
   if (!status) {
     ::unlink(temporary.c_str());
     return status;

@@ -26,7 +26,7 @@ TEST_F(Files, reads_what_was_written_with_the_mode_asked_for) {
   ASSERT_TRUE(write_file_durably(folder / "a", content, 0644));
   umask(before);
   EXPECT_EQ(read_file(folder / "a").value(), content);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat((folder / "a").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0644U);
   EXPECT_EQ(count(), 1);

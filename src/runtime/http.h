@@ -26,7 +26,7 @@ struct HttpResponse {
 
 /// What is known of the other end of a connection.
 struct Peer {
-  std::string address = {};            // IP, empty on a local socket
+  std::string address = {};  // IP, empty on a local socket
   bool is_local_socket = false;
   std::string common_name = {};        // subject CN of the verified certificate; empty without one
   std::vector<std::string> uris = {};  // URI subject alternative names of the verified certificate

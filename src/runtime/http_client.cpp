@@ -92,8 +92,8 @@ struct HttpClient::State {
   asio::any_io_executor executor;
   Endpoint endpoint;
   std::shared_ptr<TlsClientContext> tls;
-  std::shared_ptr<Stream> kept;                 // idle, or in use by the caller whose turn it is
-  std::vector<std::weak_ptr<Stream>> in_use;    // every connection somebody waits on
+  std::shared_ptr<Stream> kept;               // idle, or in use by the caller whose turn it is
+  std::vector<std::weak_ptr<Stream>> in_use;  // every connection somebody waits on
   std::deque<std::shared_ptr<Turn>> waiting;
   bool is_busy = false;
 };
@@ -150,7 +150,8 @@ Task<Result<Endpoints>> look_up(Endpoint endpoint, Duration limit) {
   const auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
   lookup->answered.expires_after(limit);
   lookup->error = asio::error::timed_out;
-  lookup->resolver.async_resolve(endpoint.address, std::to_string(endpoint.port), asio::ip::resolver_base::numeric_service,
+  lookup->resolver.async_resolve(endpoint.address, std::to_string(endpoint.port),
+                                 asio::ip::resolver_base::numeric_service,
                                  [lookup](const error_code& error, const asio::ip::tcp::resolver::results_type& found) {
                                    lookup->error = error;
                                    for (const auto& entry : found) lookup->endpoints.emplace_back(entry.endpoint());
@@ -158,7 +159,8 @@ Task<Result<Endpoints>> look_up(Endpoint endpoint, Duration limit) {
                                  });
   co_await lookup->answered.async_wait(asio::as_tuple(asio::use_awaitable));
   if (lookup->error) {
-    co_return fail(ErrorCode::unavailable, fmt::format("no address for {}: {}", endpoint.address, lookup->error.message()));
+    co_return fail(ErrorCode::unavailable,
+                   fmt::format("no address for {}: {}", endpoint.address, lookup->error.message()));
   }
   co_return lookup->endpoints;
 }
@@ -172,7 +174,8 @@ Task<Result<std::shared_ptr<Stream>>> open_at(std::shared_ptr<State> state, Stre
   if (deadline->is_expired()) co_return fail(ErrorCode::unavailable, state->name() + ": no connection in time");
   if (const auto error = co_await stream->connect(where)) {
     const bool is_late = deadline->is_expired();
-    co_return fail(ErrorCode::unavailable, state->name() + ": " + (is_late ? "no connection in time" : error.message()));
+    co_return fail(ErrorCode::unavailable,
+                   state->name() + ": " + (is_late ? "no connection in time" : error.message()));
   }
   if (!state->endpoint.local_socket.empty()) co_return stream;
   if (!state->tls) co_return fail(ErrorCode::invalid, state->name() + ": no TLS context");
@@ -180,7 +183,8 @@ Task<Result<std::shared_ptr<Stream>>> open_at(std::shared_ptr<State> state, Stre
   const auto& wanted = state->endpoint.server_name.empty() ? state->endpoint.address : state->endpoint.server_name;
   if (auto status = expect_server_name(ssl, wanted); !status) co_return std::unexpected(status.error());
   if (const auto error = co_await stream->handshake(TlsRole::client)) {
-    auto reason = deadline->is_expired() ? Error{ErrorCode::unavailable, "no TLS handshake in time", 0} : tls_error(ssl, error);
+    auto reason =
+        deadline->is_expired() ? Error{ErrorCode::unavailable, "no TLS handshake in time", 0} : tls_error(ssl, error);
     stream->close();
     co_return std::unexpected(reason.with(state->name()));
   }
@@ -209,8 +213,8 @@ Error broken(const std::string& name, const std::shared_ptr<Deadline>& deadline,
 }
 
 struct ExchangeInput {
-  std::string text;        // the request on the wire
-  bool is_repeatable;      // GET or HEAD
+  std::string text;    // the request on the wire
+  bool is_repeatable;  // GET or HEAD
   bool is_head;
   bool was_kept;
   std::string name;
@@ -242,7 +246,8 @@ Task<Exchange> exchange(std::shared_ptr<Stream> stream, ExchangeInput input, std
     has_answer = true;
     data.append(piece.data(), count);
     const auto taken = reader->feed(data);
-    if (!taken) co_return Exchange{std::unexpected(Error{ErrorCode::timed_out, input.name + ": " + taken.error().message, 0})};
+    if (!taken)
+      co_return Exchange{std::unexpected(Error{ErrorCode::timed_out, input.name + ": " + taken.error().message, 0})};
     data.erase(0, *taken);
     if (reader->is_done() && reader->status() / 100 == 1) {  // an interim answer; the real one follows
       reader = std::make_unique<MessageReader<HttpResponse>>(
@@ -257,7 +262,8 @@ Task<Exchange> exchange(std::shared_ptr<Stream> stream, ExchangeInput input, std
 }
 
 template <typename State>
-Task<Status> wait_for_turn(std::shared_ptr<State> state, std::shared_ptr<Turn> turn, std::shared_ptr<Deadline> deadline) {
+Task<Status> wait_for_turn(std::shared_ptr<State> state, std::shared_ptr<Turn> turn,
+                           std::shared_ptr<Deadline> deadline) {
   turn->timer.expires_after(deadline->left());
   state->waiting.push_back(turn);
   co_await turn->timer.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -304,7 +310,8 @@ Task<Result<HttpResponse>> call_on(std::shared_ptr<State> state, HttpRequest req
     state->is_busy = hold.has_turn = true;
     auto result = co_await call_with_turn(state, std::move(input), deadline);
     hold.is_clean = result.has_value() && state->kept && state->kept->is_open();
-    if (!result && is_cancelled(co_await asio::this_coro::cancellation_state)) co_return std::unexpected(cancelled_error());
+    if (!result && is_cancelled(co_await asio::this_coro::cancellation_state))
+      co_return std::unexpected(cancelled_error());
     co_return result;
   } catch (const boost::system::system_error& error) {
     const bool is_abort = error.code() == asio::error::operation_aborted;
@@ -322,8 +329,9 @@ Error status_error(const std::string& name, unsigned status, const std::string& 
 }
 
 template <typename State>
-Task<Status> read_stream(std::shared_ptr<State> state, std::shared_ptr<Stream> stream, std::shared_ptr<Deadline> deadline,
-                         Duration idle_limit, std::function<bool(std::string_view)> on_data) {
+Task<Status> read_stream(std::shared_ptr<State> state, std::shared_ptr<Stream> stream,
+                         std::shared_ptr<Deadline> deadline, Duration idle_limit,
+                         std::function<bool(std::string_view)> on_data) {
   MessageReader<HttpResponse> reader({.body = ~std::uint64_t{0}});
   std::string data, refusal;
   std::array<char, piece_size> piece;
@@ -383,7 +391,8 @@ Task<Status> stream_on(std::shared_ptr<State> state, HttpRequest request, std::f
       co_return std::unexpected(broken(state->name(), deadline, error));
     }
     auto result = co_await read_stream(state, hold.stream, deadline, idle_limit, std::move(on_data));
-    if (!result && is_cancelled(co_await asio::this_coro::cancellation_state)) co_return std::unexpected(cancelled_error());
+    if (!result && is_cancelled(co_await asio::this_coro::cancellation_state))
+      co_return std::unexpected(cancelled_error());
     co_return result;
   } catch (const boost::system::system_error& error) {
     const bool is_abort = error.code() == asio::error::operation_aborted;
@@ -402,7 +411,8 @@ Task<Result<HttpResponse>> HttpClient::call(HttpRequest request, Duration limit)
   return call_on(state_, std::move(request), limit);
 }
 
-Task<Status> HttpClient::stream(HttpRequest request, std::function<bool(std::string_view)> on_data, Duration idle_limit) {
+Task<Status> HttpClient::stream(HttpRequest request, std::function<bool(std::string_view)> on_data,
+                                Duration idle_limit) {
   return stream_on(state_, std::move(request), std::move(on_data), idle_limit);
 }
 

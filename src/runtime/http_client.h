@@ -36,9 +36,9 @@ class TlsClientContext {
 };
 
 struct Endpoint {
-  std::string address = {};               // IP literal or host name; ignored for a local socket
+  std::string address = {};  // IP literal or host name; ignored for a local socket
   std::uint16_t port = 0;
-  std::string server_name = {};           // name or IP the certificate must carry; empty: `address`
+  std::string server_name = {};             // name or IP the certificate must carry; empty: `address`
   std::filesystem::path local_socket = {};  // not empty: plain HTTP over this Unix socket
 };
 

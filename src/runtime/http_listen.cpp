@@ -46,7 +46,7 @@ bool somebody_listens(const sockaddr_un& address) {
 }
 
 Status remove_stale(const std::filesystem::path& path, const sockaddr_un& address) {
-  struct stat status {};
+  struct stat status{};
   if (lstat(path.c_str(), &status) != 0) return {};
   if (!S_ISSOCK(status.st_mode)) return fail(ErrorCode::conflict, path.string() + " is not a socket");
   if (somebody_listens(address)) return fail(ErrorCode::conflict, "another process serves " + path.string());

@@ -248,8 +248,8 @@ template <typename State>
 Task<void> accept_loop(std::shared_ptr<State> state) {
   bool is_starved = false;
   while (!state->is_draining) {
-    const auto [error] =
-        co_await state->listener.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await state->listener.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                             asio::as_tuple(asio::use_awaitable));
     if (error || state->is_draining) co_return;
     const bool has_room = accept_waiting(state);
     if (!has_room && !is_starved) log_warn("no descriptors left: connections wait");

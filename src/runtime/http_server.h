@@ -20,14 +20,14 @@ namespace gemel::runtime {
 enum class ClientCertificates { none, required };
 
 struct HttpServerOptions {
-  std::string address = "::";             // bind address (dual stack for "::"); ignored for a local socket
-  std::uint16_t port = 0;                 // 0: any free port
+  std::string address = "::";               // bind address (dual stack for "::"); ignored for a local socket
+  std::uint16_t port = 0;                   // 0: any free port
   std::filesystem::path local_socket = {};  // not empty: plain HTTP on this Unix socket, mode 0600, replaced if stale
-  TlsFiles tls = {};                      // `ca` verifies clients when required
+  TlsFiles tls = {};                        // `ca` verifies clients when required
   ClientCertificates client_certificates = ClientCertificates::none;
   bool only_tls13 = false;
   std::size_t max_connections = 1000;
-  std::size_t max_body = 1U << 20;        // bytes
+  std::size_t max_body = 1U << 20;  // bytes
   Duration idle_limit = std::chrono::seconds(60);
   Duration request_limit = std::chrono::seconds(10);  // TLS handshake, and reading one request
 };

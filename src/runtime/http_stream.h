@@ -1,4 +1,5 @@
-// One connected socket, plain or TLS, behind one interface, and the deadline that closes it. Internal to runtime/http_*.
+// One connected socket, plain or TLS, behind one interface, and the deadline that closes it. Internal to
+// runtime/http_*.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

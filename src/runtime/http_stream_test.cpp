@@ -60,10 +60,12 @@ struct StreamCase {
 
 Task<void> read_stream(StreamCase scenario) {
   const auto executor = co_await asio::this_coro::executor;
-  asio::local::stream_protocol::acceptor acceptor(executor, asio::local::stream_protocol::endpoint(scenario.path.string()));
+  asio::local::stream_protocol::acceptor acceptor(executor,
+                                                  asio::local::stream_protocol::endpoint(scenario.path.string()));
   TaskScope scope(executor, "server");
   scope.spawn("chunks", serve_chunks(&acceptor, {"one", "two"}, scenario.ends));
-  HttpClient client(executor, Endpoint{.address = {}, .port = 0, .server_name = {}, .local_socket = scenario.path}, nullptr);
+  HttpClient client(executor, Endpoint{.address = {}, .port = 0, .server_name = {}, .local_socket = scenario.path},
+                    nullptr);
   std::string got;
   const auto result = co_await client.stream(
       get("/watch"),

@@ -46,7 +46,8 @@ Task<HttpResponse> respond(Served* served, HttpRequest request, Peer peer) {
   if (request.target == "/slow") co_await sleep_for(hours(1));
   if (request.target == "/throw") throw std::runtime_error("handler");
   if (request.target == "/pause") co_await sleep_for(milliseconds(50));
-  co_return HttpResponse{200, {{"content-type", "text/plain"}}, request.method + " " + request.target + " " + request.body};
+  co_return HttpResponse{
+      200, {{"content-type", "text/plain"}}, request.method + " " + request.target + " " + request.body};
 }
 
 class Http : public testing::Test {
@@ -67,7 +68,8 @@ class Http : public testing::Test {
     auto context = TlsClientContext::load(files);
     EXPECT_TRUE(context) << context.error().to_string();
     return std::make_unique<HttpClient>(
-        loop.executor(), Endpoint{.address = "127.0.0.1", .port = server.port(), .server_name = std::move(name), .local_socket = {}},
+        loop.executor(),
+        Endpoint{.address = "127.0.0.1", .port = server.port(), .server_name = std::move(name), .local_socket = {}},
         *context);
   }
   std::unique_ptr<HttpClient> client(const HttpServer& server) { return client(server, authority.trust()); }
@@ -77,7 +79,9 @@ class Http : public testing::Test {
   Served served;
 };
 
-HttpRequest get(std::string target) { return HttpRequest{.method = "GET", .target = std::move(target), .headers = {}, .body = {}}; }
+HttpRequest get(std::string target) {
+  return HttpRequest{.method = "GET", .target = std::move(target), .headers = {}, .body = {}};
+}
 HttpRequest post(std::string target, std::string body) {
   return HttpRequest{.method = "POST", .target = std::move(target), .headers = {}, .body = std::move(body)};
 }
@@ -99,7 +103,8 @@ TEST_F(Http, calls_share_one_kept_tls_connection) {
   loop.run(call_twice(server.get(), caller.get()));
 }
 
-Task<void> call_expecting(HttpServer* server, HttpClient* client, HttpRequest request, std::optional<ErrorCode> code, std::string text) {
+Task<void> call_expecting(HttpServer* server, HttpClient* client, HttpRequest request, std::optional<ErrorCode> code,
+                          std::string text) {
   const auto answer = co_await client->call(std::move(request), milliseconds(300));
   if (code) {
     EXPECT_FALSE(answer);
@@ -123,7 +128,8 @@ TEST_F(Http, refuses_a_server_of_another_authority) {
 }
 
 TEST_F(Http, refuses_a_server_whose_certificate_carries_another_name) {
-  auto server = start({.tls = authority.issue({.name = "db9", .dns = {"db9"}, .addresses = {"192.0.2.9"}, .uris = {}})});
+  auto server =
+      start({.tls = authority.issue({.name = "db9", .dns = {"db9"}, .addresses = {"192.0.2.9"}, .uris = {}})});
   auto by_address = client(*server);
   loop.run(call_expecting(server.get(), by_address.get(), get("/"), ErrorCode::denied, "IP address mismatch"));
 }
@@ -135,15 +141,16 @@ TEST_F(Http, checks_the_server_name_it_was_given) {
 }
 
 TEST_F(Http, refuses_an_expired_server) {
-  auto server = start({.tls = authority.issue(
-                           {.name = "old", .dns = {}, .addresses = {"127.0.0.1"}, .uris = {}, .is_expired = true})});
+  auto server = start(
+      {.tls = authority.issue({.name = "old", .dns = {}, .addresses = {"127.0.0.1"}, .uris = {}, .is_expired = true})});
   auto caller = client(*server);
   loop.run(call_expecting(server.get(), caller.get(), get("/"), ErrorCode::denied, "expired"));
 }
 
 TEST_F(Http, hands_the_identity_of_the_client_to_the_handler) {
   auto server = start({.client_certificates = ClientCertificates::required, .only_tls13 = true});
-  auto caller = client(*server, authority.issue({.name = "lb1", .dns = {"lb1"}, .addresses = {}, .uris = {"gemel:site:agent:lb1"}}));
+  auto caller = client(
+      *server, authority.issue({.name = "lb1", .dns = {"lb1"}, .addresses = {}, .uris = {"gemel:site:agent:lb1"}}));
   loop.run(call_expecting(server.get(), caller.get(), get("/"), std::nullopt, "GET /"));
   EXPECT_EQ(served.peer.common_name, "lb1");
   EXPECT_EQ(served.peer.address, "127.0.0.1");
@@ -278,7 +285,8 @@ TEST_F(Http, calls_of_several_tasks_take_turns_on_one_connection) {
   EXPECT_EQ(served.count, 5);
 }
 
-Task<void> drain(HttpServer* server, HttpClient* client, TaskScope* scope, std::optional<ErrorCode>* code, const Served* served) {
+Task<void> drain(HttpServer* server, HttpClient* client, TaskScope* scope, std::optional<ErrorCode>* code,
+                 const Served* served) {
   scope->spawn("caller", note_code(client, get("/pause"), code));
   co_await until_served(served, 1);
   co_await server->stop(seconds(5));
@@ -317,10 +325,11 @@ TEST_F(Http, new_connections_get_reloaded_certificates) {
 TEST_F(Http, serves_a_local_socket_only_its_owner_can_open) {
   const auto path = authority.folder() / "agent.sock";
   auto server = start({.local_socket = path});
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
-  HttpClient caller(loop.executor(), Endpoint{.address = {}, .port = 0, .server_name = {}, .local_socket = path}, nullptr);
+  HttpClient caller(loop.executor(), Endpoint{.address = {}, .port = 0, .server_name = {}, .local_socket = path},
+                    nullptr);
   const auto second = HttpServer::start(loop.executor(), {.local_socket = path}, nullptr);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::conflict);
@@ -330,12 +339,14 @@ TEST_F(Http, serves_a_local_socket_only_its_owner_can_open) {
 }
 
 TEST_F(Http, a_folder_that_does_not_exist_and_a_taken_port_are_errors) {
-  const auto nowhere = HttpServer::start(loop.executor(), {.local_socket = authority.folder() / "no" / "a.sock"}, nullptr);
+  const auto nowhere =
+      HttpServer::start(loop.executor(), {.local_socket = authority.folder() / "no" / "a.sock"}, nullptr);
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().code, ErrorCode::not_found);
   auto server = start({});
   const auto taken = HttpServer::start(
-      loop.executor(), {.address = "127.0.0.1", .port = server->port(), .tls = authority.issue_for_loopback("x")}, nullptr);
+      loop.executor(), {.address = "127.0.0.1", .port = server->port(), .tls = authority.issue_for_loopback("x")},
+      nullptr);
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, ErrorCode::conflict);
   loop.run(server->stop(seconds(1)));
@@ -354,7 +365,8 @@ Task<std::string> send_raw(asio::generic::stream_protocol::endpoint where, std::
   co_return answer;
 }
 
-Task<void> expect_raw(HttpServer* server, asio::generic::stream_protocol::endpoint where, std::string bytes, std::string wanted) {
+Task<void> expect_raw(HttpServer* server, asio::generic::stream_protocol::endpoint where, std::string bytes,
+                      std::string wanted) {
   const auto answer = co_await send_raw(where, bytes);
   EXPECT_THAT(answer, testing::StartsWith(wanted));
   while (server->connections() > 0) co_await sleep_for(milliseconds(1));
@@ -407,7 +419,8 @@ Task<void> be_slow(HttpServer* server, asio::generic::stream_protocol::endpoint 
   co_await connection.async_connect(where, asio::use_awaitable);
   co_await asio::async_write(connection, asio::buffer(std::string_view("GET / HT")), asio::use_awaitable);
   std::string answer;
-  auto [error, count] = co_await asio::async_read(connection, asio::dynamic_buffer(answer), asio::as_tuple(asio::use_awaitable));
+  auto [error, count] =
+      co_await asio::async_read(connection, asio::dynamic_buffer(answer), asio::as_tuple(asio::use_awaitable));
   EXPECT_EQ(error, asio::error::eof);
   co_await server->stop(seconds(1));
 }

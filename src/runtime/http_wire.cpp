@@ -53,8 +53,8 @@ std::string http_date() {
   const std::time_t now = std::time(nullptr);
   tm parts{};
   gmtime_r(&now, &parts);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[parts.tm_wday], parts.tm_mday, months[parts.tm_mon],
-                     parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[parts.tm_wday], parts.tm_mday,
+                     months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace
@@ -67,7 +67,8 @@ Result<std::string> request_text(const HttpRequest& request, std::string_view ho
   std::string text = request.method + " " + request.target + " HTTP/1.1\r\n";
   if (!request.headers.contains("host")) text += fmt::format("host: {}\r\n", host);
   for (const auto& [name, value] : request.headers) {
-    if (!is_token(name) || has_control(value)) return fail(ErrorCode::invalid, "not a header: " + without_control(name));
+    if (!is_token(name) || has_control(value))
+      return fail(ErrorCode::invalid, "not a header: " + without_control(name));
     if (name == "content-length") continue;  // counted below
     text += fmt::format("{}: {}\r\n", name, value);
   }

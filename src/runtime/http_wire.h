@@ -16,7 +16,7 @@ namespace gemel::runtime {
 Result<std::string> request_text(const HttpRequest& request, std::string_view host);
 
 struct ResponseForm {
-  bool is_head = false;     // the request was HEAD: header of the body, but no body
+  bool is_head = false;  // the request was HEAD: header of the body, but no body
   bool keep_alive = true;
 };
 /// The response as it goes over the wire. Control characters in header values become spaces.
@@ -27,8 +27,8 @@ template <typename Message>
 class MessageReader {
  public:
   struct Limits {
-    std::uint64_t body = 1U << 20;   // bytes
-    bool has_no_body = false;        // answer to HEAD
+    std::uint64_t body = 1U << 20;  // bytes
+    bool has_no_body = false;       // answer to HEAD
   };
   explicit MessageReader(Limits limits);
   ~MessageReader();
@@ -47,7 +47,7 @@ class MessageReader {
   [[nodiscard]] unsigned status() const;        // of a response; pre: header done
   /// The body read since the last call, for streams.
   std::string take_body();
-  Message take();                               // pre: done
+  Message take();  // pre: done
 
  private:
   struct Impl;

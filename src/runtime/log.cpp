@@ -18,17 +18,21 @@ namespace {
 // systemd sets JOURNAL_STREAM=device:inode of the stream it gave us; another value means standard error was redirected.
 bool is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat status {};
+  struct stat status{};
   if (stream == nullptr || fstat(STDERR_FILENO, &status) != 0) return false;
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
 }
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::debug:
+      return spdlog::level::debug;
   }
   return spdlog::level::info;
 }
@@ -36,20 +40,28 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 // sd-daemon(3) prefixes.
 std::string_view journal_prefix(LogLevel level) {
   switch (level) {
-    case LogLevel::error: return "<3>";
-    case LogLevel::warn: return "<4>";
-    case LogLevel::info: return "<6>";
-    case LogLevel::debug: return "<7>";
+    case LogLevel::error:
+      return "<3>";
+    case LogLevel::warn:
+      return "<4>";
+    case LogLevel::info:
+      return "<6>";
+    case LogLevel::debug:
+      return "<7>";
   }
   return "<6>";
 }
 
 std::string_view level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::error: return "error";
-    case LogLevel::warn: return "warn";
-    case LogLevel::info: return "info";
-    case LogLevel::debug: return "debug";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warn:
+      return "warn";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
   }
   return "info";
 }

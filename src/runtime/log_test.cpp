@@ -24,7 +24,7 @@ class LogDeathTest : public testing::Test {
 }
 
 [[noreturn]] void write_to_journal() {
-  struct stat status {};
+  struct stat status{};
   fstat(STDERR_FILENO, &status);
   setenv("JOURNAL_STREAM", (std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)).c_str(), 1);
   write_lines();
@@ -41,7 +41,8 @@ class LogDeathTest : public testing::Test {
 }
 
 TEST_F(LogDeathTest, a_message_is_one_line_with_a_time_stamp) {
-  EXPECT_EXIT(write_lines(), testing::ExitedWithCode(0), "^[0-9T:.-]+Z info first\\\\nsecond\n[0-9T:.-]+Z error bad\n$");
+  EXPECT_EXIT(write_lines(), testing::ExitedWithCode(0),
+              "^[0-9T:.-]+Z info first\\\\nsecond\n[0-9T:.-]+Z error bad\n$");
 }
 TEST_F(LogDeathTest, the_journal_gets_priorities) {
   EXPECT_EXIT(write_to_journal(), testing::ExitedWithCode(0), "^<6>first\\\\nsecond\n<3>bad\n$");

@@ -104,10 +104,11 @@ void TaskScope::spawn(std::string name, Task<void> task) {
   if (state_->is_stopping) return;
   const auto running = state_->tasks.emplace(state_->tasks.end());
   running->name = std::move(name);
-  asio::co_spawn(state_->executor, State::run(running, std::move(task)),
-                 asio::bind_cancellation_slot(running->signal.slot(), [state = state_, running](std::exception_ptr error) {
-                   state->ended(running, error);
-                 }));
+  asio::co_spawn(
+      state_->executor, State::run(running, std::move(task)),
+      asio::bind_cancellation_slot(running->signal.slot(), [state = state_, running](std::exception_ptr error) {
+        state->ended(running, error);
+      }));
 }
 
 Task<std::vector<std::string>> TaskScope::stop(Duration limit) {
@@ -141,8 +142,8 @@ std::string wall_now() {
   clock_gettime(CLOCK_REALTIME, &now);
   tm parts{};
   gmtime_r(&now.tv_sec, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                     parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
 }
 
 Task<void> run_blocking(std::function<void()> work) {
@@ -152,15 +153,16 @@ Task<void> run_blocking(std::function<void()> work) {
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(
       [](auto handler, std::function<void()> job, asio::any_io_executor executor) {
         auto guard = asio::make_work_guard(executor);
-        asio::post(pool, [handler = std::move(handler), job = std::move(job), executor, guard = std::move(guard)]() mutable {
-          std::exception_ptr error;
-          try {
-            job();
-          } catch (...) {
-            error = std::current_exception();
-          }
-          asio::post(executor, [handler = std::move(handler), error]() mutable { std::move(handler)(error); });
-        });
+        asio::post(
+            pool, [handler = std::move(handler), job = std::move(job), executor, guard = std::move(guard)]() mutable {
+              std::exception_ptr error;
+              try {
+                job();
+              } catch (...) {
+                error = std::current_exception();
+              }
+              asio::post(executor, [handler = std::move(handler), error]() mutable { std::move(handler)(error); });
+            });
       },
       asio::use_awaitable, std::move(work), loop);
 }

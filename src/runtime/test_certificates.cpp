@@ -125,7 +125,8 @@ TlsFiles TestAuthority::issue(const TestIdentity& identity) {
 }
 
 TlsFiles TestAuthority::issue_for_loopback(const std::string& name) {
-  return issue({.name = name, .dns = {"localhost"}, .addresses = {"127.0.0.1", "::1"}, .uris = {}, .is_expired = false});
+  return issue(
+      {.name = name, .dns = {"localhost"}, .addresses = {"127.0.0.1", "::1"}, .uris = {}, .is_expired = false});
 }
 
 TlsFiles TestAuthority::trust() const { return TlsFiles{ca_file_, {}, {}}; }

@@ -12,15 +12,15 @@ namespace gemel::runtime {
 
 /// What a test certificate says. Use bits for both TLS sides are set.
 struct TestIdentity {
-  std::string name;                     // CN and file name
-  std::vector<std::string> dns = {};         // SAN DNS
-  std::vector<std::string> addresses = {};   // SAN IP
-  std::vector<std::string> uris = {};        // SAN URI
-  bool is_expired = false;              // valid until yesterday
+  std::string name;                         // CN and file name
+  std::vector<std::string> dns = {};        // SAN DNS
+  std::vector<std::string> addresses = {};  // SAN IP
+  std::vector<std::string> uris = {};       // SAN URI
+  bool is_expired = false;                  // valid until yesterday
 };
 
-/// One authority with a folder of PEM files: <name>-ca.crt, <identity>.crt, <identity>.key (mode 0600). Removed with the
-/// object. Aborts the test program when OpenSSL or the file system fails.
+/// One authority with a folder of PEM files: <name>-ca.crt, <identity>.crt, <identity>.key (mode 0600). Removed with
+/// the object. Aborts the test program when OpenSSL or the file system fails.
 class TestAuthority {
  public:
   explicit TestAuthority(const std::string& name = "test");

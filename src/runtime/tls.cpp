@@ -102,12 +102,12 @@ Status expect_server_name(SSL* ssl, const std::string& name) {
 
 bool is_certificate_alert(const boost::system::error_code& error) {
   static constexpr std::array reasons = {
-      SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED,    SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
-      SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,      SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED,
-      SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,      SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
-      SSL_R_SSLV3_ALERT_NO_CERTIFICATE,           SSL_R_TLSV1_ALERT_UNKNOWN_CA,
-      SSL_R_TLSV1_ALERT_ACCESS_DENIED,            SSL_R_TLSV1_ALERT_DECRYPT_ERROR,
-      SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,        SSL_R_CERTIFICATE_VERIFY_FAILED,
+      SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
+      SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,   SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED,
+      SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,   SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
+      SSL_R_SSLV3_ALERT_NO_CERTIFICATE,        SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+      SSL_R_TLSV1_ALERT_ACCESS_DENIED,         SSL_R_TLSV1_ALERT_DECRYPT_ERROR,
+      SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,     SSL_R_CERTIFICATE_VERIFY_FAILED,
       SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE};
   if (error.category() != asio::error::get_ssl_category()) return false;
   const int reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
@@ -117,7 +117,8 @@ bool is_certificate_alert(const boost::system::error_code& error) {
 Error tls_error(SSL* ssl, const boost::system::error_code& error) {
   const long verdict = SSL_get_verify_result(ssl);
   if (verdict != X509_V_OK) {
-    return Error{ErrorCode::denied, std::string("certificate not accepted: ") + X509_verify_cert_error_string(verdict), 0};
+    return Error{ErrorCode::denied, std::string("certificate not accepted: ") + X509_verify_cert_error_string(verdict),
+                 0};
   }
   if (is_certificate_alert(error)) return Error{ErrorCode::denied, "certificate not accepted: " + error.message(), 0};
   return Error{ErrorCode::unavailable, "TLS: " + error.message(), 0};
@@ -127,7 +128,8 @@ void describe_certificate(SSL* ssl, Peer& peer) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl), &X509_free);
   if (!certificate || SSL_get_verify_result(ssl) != X509_V_OK) return;
   char name[256];
-  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+  const int length =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
   if (length > 0) peer.common_name.assign(name, static_cast<std::size_t>(length));
   auto* names =
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr));

@@ -21,12 +21,12 @@ enum class AttemptEnd : std::uint8_t {
 
 struct Attempt {
   AttemptEnd end = AttemptEnd::pending;
-  Revision revision;          // done, refused: mod_revision of the compared key afterwards; 0: there is none
-  std::int64_t version = 0;   // refused: number of writes to that key since its creation
-  bool is_ours = false;       // refused: the value there is the one of this very swap (its token)
+  Revision revision;                    // done, refused: mod_revision of the compared key afterwards; 0: there is none
+  std::int64_t version = 0;             // refused: number of writes to that key since its creation
+  bool is_ours = false;                 // refused: the value there is the one of this very swap (its token)
   std::optional<NodeId> history_node;   // refused: node of the entry the swap wanted to create, if it exists
   std::optional<core::StoreView> seen;  // refused: what is there
-  std::string reason;         // silent, not_sent
+  std::string reason;                   // silent, not_sent
 };
 
 struct SwapQuestion {
@@ -35,8 +35,8 @@ struct SwapQuestion {
   std::optional<NodeId> history_node;            // the swap also creates a history entry, for this node
 };
 
-/// The outcome, or nothing while an attempt is pending that can still change it. With `time_is_up` pending counts as silent,
-/// and there is always an outcome.
+/// The outcome, or nothing while an attempt is pending that can still change it. With `time_is_up` pending counts as
+/// silent, and there is always an outcome.
 std::optional<SwapAnswer> decide_swap(const SwapQuestion& question, const std::vector<Attempt>& attempts,
                                       bool time_is_up);
 

@@ -11,8 +11,12 @@ namespace gemel::adapters::etcd {
 namespace {
 
 Attempt pending() { return {}; }
-Attempt silent() { return {.end = AttemptEnd::silent, .revision = {}, .history_node = {}, .seen = {}, .reason = "broken"}; }
-Attempt not_sent() { return {.end = AttemptEnd::not_sent, .revision = {}, .history_node = {}, .seen = {}, .reason = "down"}; }
+Attempt silent() {
+  return {.end = AttemptEnd::silent, .revision = {}, .history_node = {}, .seen = {}, .reason = "broken"};
+}
+Attempt not_sent() {
+  return {.end = AttemptEnd::not_sent, .revision = {}, .history_node = {}, .seen = {}, .reason = "down"};
+}
 Attempt done(std::int64_t revision) {
   Attempt attempt;
   attempt.end = AttemptEnd::done;
@@ -91,9 +95,11 @@ TEST(DecideSwap, is_refused_at_once_when_exactly_one_write_came_between) {
 
 TEST(DecideSwap, uses_the_history_entry_as_proof) {
   EXPECT_EQ(certain(bid(), {refused({14, 6}), silent()}), Certainty::refused) << "no entry: ours never happened";
-  EXPECT_EQ(certain(bid(), {with_entry_of("db1", refused({14, 6})), silent()}), Certainty::refused) << "entry of another";
+  EXPECT_EQ(certain(bid(), {with_entry_of("db1", refused({14, 6})), silent()}), Certainty::refused)
+      << "entry of another";
   EXPECT_EQ(certain(bid(), {with_entry_of("db2", refused({14, 6})), silent()}), Certainty::unknown) << "perhaps ours";
-  EXPECT_EQ(certain(bid(), {with_entry_of("db2", refused({10, 4})), silent()}), Certainty::refused) << "it was there before";
+  EXPECT_EQ(certain(bid(), {with_entry_of("db2", refused({10, 4})), silent()}), Certainty::refused)
+      << "it was there before";
 }
 
 TEST(DecideSwap, believes_no_answer_that_contradicts_itself) {
@@ -110,8 +116,8 @@ TEST(DecideSwap, waits_only_while_something_is_pending) {
   EXPECT_EQ(certain(plain(), {silent(), not_sent()}), Certainty::unknown);
 }
 
-/// One log: three attempts of ours (0..2), one write of another at any place that replaces what is there then, and a third
-/// writer behind it; each answer may be lost. The verdict must never contradict what the log did.
+/// One log: three attempts of ours (0..2), one write of another at any place that replaces what is there then, and a
+/// third writer behind it; each answer may be lost. The verdict must never contradict what the log did.
 class EveryOrder : public testing::TestWithParam<bool> {};
 
 TEST_P(EveryOrder, never_denies_and_never_invents_an_effect) {

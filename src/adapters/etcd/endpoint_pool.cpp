@@ -22,8 +22,8 @@ constexpr int most_calls_waiting = 2;  // per voter: one that hangs, and one beh
 struct Seat {
   NodeId name;
   std::unique_ptr<runtime::HttpClient> client;
-  int calls = 0;             // sent and not ended
-  Revision highest;          // of its own answers
+  int calls = 0;     // sent and not ended
+  Revision highest;  // of its own answers
   std::uint64_t highest_term = 0;
   bool is_aside = false;
   std::optional<MemberStatus> status;  // of the last probe, if it was answered
@@ -33,8 +33,8 @@ runtime::HttpRequest post(std::string path, std::string body) {
   return {"POST", std::move(path), {{"content-type", "application/json"}}, std::move(body)};
 }
 
-/// Refused by the gateway or by etcd before anything was proposed. 429 is "too many requests" or "no space": neither applies
-/// the puts. Everything else, above all 503, may be an answer to a proposal that goes on.
+/// Refused by the gateway or by etcd before anything was proposed. 429 is "too many requests" or "no space": neither
+/// applies the puts. Everything else, above all 503, may be an answer to a proposal that goes on.
 bool is_certainly_not_executed(unsigned status) {
   return status == 400 || status == 401 || status == 403 || status == 404 || status == 429;
 }

@@ -1,5 +1,5 @@
-// EndpointPool against scripted gateways on local sockets: what an answer of each kind is worth, and voters whose answers
-// go backwards.
+// EndpointPool against scripted gateways on local sockets: what an answer of each kind is worth, and voters whose
+// answers go backwards.
 #include "adapters/etcd/endpoint_pool.h"
 
 #include <gtest/gtest.h>
@@ -48,8 +48,8 @@ class Pool : public testing::Test {
     server_ = std::move(*server);
     PoolTimes times;
     times.probe_every = std::chrono::milliseconds(10);
-    pool_ = std::make_unique<EndpointPool>(loop_.executor(), std::vector{voter("etcd.sock"), voter("nobody.sock")}, nullptr,
-                                           times);
+    pool_ = std::make_unique<EndpointPool>(loop_.executor(), std::vector{voter("etcd.sock"), voter("nobody.sock")},
+                                           nullptr, times);
   }
   void TearDown() override {
     EXPECT_TRUE(loop_.wait(pool_->stop(limit)).empty());
@@ -87,9 +87,9 @@ class Pool : public testing::Test {
 };
 
 TEST_F(Pool, tells_not_executed_from_unknown) {
-  const std::pair<unsigned, Reply::Kind> cases[] = {
-      {400, Reply::Kind::not_sent}, {403, Reply::Kind::not_sent}, {429, Reply::Kind::not_sent},
-      {503, Reply::Kind::silent},   {500, Reply::Kind::silent},   {504, Reply::Kind::silent}};
+  const std::pair<unsigned, Reply::Kind> cases[] = {{400, Reply::Kind::not_sent}, {403, Reply::Kind::not_sent},
+                                                    {429, Reply::Kind::not_sent}, {503, Reply::Kind::silent},
+                                                    {500, Reply::Kind::silent},   {504, Reply::Kind::silent}};
   for (const auto& [status, kind] : cases) {
     script_.transactions = {runtime::json_response(status, R"({"error":"because","message":"because"})")};
     const Reply reply = send();

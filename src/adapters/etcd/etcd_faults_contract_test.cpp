@@ -129,15 +129,16 @@ TEST_F(EtcdFaults, ends_in_time_without_quorum_and_resolves_the_late_write_by_it
   const Duration swap_time = runtime::boot_now() - begin;
   const auto view = cluster->loop.wait(store->read(attempt));
   const Duration both = runtime::boot_now() - begin;
-  const bool could_tell = cluster->loop.run_until([&] { return !store->quorum().can_change(); }, std::chrono::seconds(5));
+  const bool could_tell =
+      cluster->loop.run_until([&] { return !store->quorum().can_change(); }, std::chrono::seconds(5));
   for (const std::size_t member : frozen) cluster->signal(member, SIGCONT);
   EXPECT_EQ(answer.certainty, Certainty::unknown);
   EXPECT_LT(swap_time, attempt + slack);
   ASSERT_FALSE(view);
   EXPECT_LT(both, 2 * (attempt + slack));
   EXPECT_TRUE(could_tell) << "quorum() must say that nothing can be changed";
-  // The leader had it in its log, so it is applied when the others are back; a new attempt from the old revision can only
-  // be refused then, or win in its place: never both.
+  // The leader had it in its log, so it is applied when the others are back; a new attempt from the old revision can
+  // only be refused then, or win in its place: never both.
   const auto second = [&] {
     SwapAnswer last;
     for (int round = 0; round < 50 && last.certainty == Certainty::unknown; ++round) last = swap("second");
@@ -145,8 +146,10 @@ TEST_F(EtcdFaults, ends_in_time_without_quorum_and_resolves_the_late_write_by_it
   }();
   const auto after = cluster->loop.wait(store->read(std::chrono::seconds(2)));
   ASSERT_TRUE(after && after->record);
-  if (second.certainty == Certainty::refused) EXPECT_EQ(after->record->record.token, "in doubt");
-  else EXPECT_EQ(after->record->record.token, "second");
+  if (second.certainty == Certainty::refused)
+    EXPECT_EQ(after->record->record.token, "in doubt");
+  else
+    EXPECT_EQ(after->record->record.token, "second");
   EXPECT_NE(second.certainty, Certainty::unknown) << second.reason;
 }
 
@@ -158,7 +161,8 @@ TEST_F(EtcdFaults, survives_the_death_of_the_leader) {
     cluster->signal(leader, SIGKILL);
     times.push_back(time_until_done("k" + std::to_string(round)));
     revision = cluster->loop.wait(store->read(std::chrono::seconds(2)))->record->revision;
-    EXPECT_TRUE(cluster->loop.run_until([&] { return cluster->members[leader]->starts() > starts; }, std::chrono::seconds(10)));
+    EXPECT_TRUE(
+        cluster->loop.run_until([&] { return cluster->members[leader]->starts() > starts; }, std::chrono::seconds(10)));
     cluster->wait_ready();
   }
   EXPECT_LT(report("leader killed, first swap done", times), std::chrono::seconds(5));
@@ -183,8 +187,11 @@ TEST_F(EtcdFaults, refuses_a_client_without_a_certificate) {
   const auto& config = cluster->configs[0];
   const auto tls = runtime::TlsClientContext::load({config.client_tls.ca, {}, {}});
   ASSERT_TRUE(tls);
-  runtime::HttpClient client(cluster->loop.executor(), {.address = config.address, .port = config.client_port, .server_name = {}, .local_socket = {}}, *tls);
-  const auto answer = cluster->loop.wait(client.call({"POST", "/v3/maintenance/status", {}, "{}"}, std::chrono::seconds(2)));
+  runtime::HttpClient client(
+      cluster->loop.executor(),
+      {.address = config.address, .port = config.client_port, .server_name = {}, .local_socket = {}}, *tls);
+  const auto answer =
+      cluster->loop.wait(client.call({"POST", "/v3/maintenance/status", {}, "{}"}, std::chrono::seconds(2)));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::denied) << answer.error().to_string();
 }
@@ -234,8 +241,8 @@ TEST(EtcdMemberInCgroup, is_adopted_restarted_and_stopped_as_a_whole) {
   EXPECT_EQ(cluster.members[0]->pid(), first) << "adopted, not started again";
 
   kill(first, SIGKILL);
-  ASSERT_TRUE(cluster.loop.run_until([&] { return cluster.members[0]->pid() > 0 && cluster.members[0]->pid() != first; },
-                                     std::chrono::seconds(10)));
+  ASSERT_TRUE(cluster.loop.run_until(
+      [&] { return cluster.members[0]->pid() > 0 && cluster.members[0]->pid() != first; }, std::chrono::seconds(10)));
   cluster.wait_ready();
   EXPECT_EQ(cluster.members[0]->starts(), 2);
   EXPECT_TRUE(cluster.loop.wait(cluster.members[0]->stop(std::chrono::seconds(5))));

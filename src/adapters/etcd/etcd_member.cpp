@@ -35,7 +35,8 @@ bool has_command_line(pid_t pid, const std::vector<std::string>& arguments) {
 
 std::string describe_exit(int status) {
   if (status < 0) return "unknown status";
-  return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status)) : fmt::format("exit code {}", WEXITSTATUS(status));
+  return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                             : fmt::format("exit code {}", WEXITSTATUS(status));
 }
 
 runtime::HttpRequest post(std::string path, std::string body) {
@@ -132,13 +133,13 @@ Task<Result<std::string>> EtcdMember::State::call(std::shared_ptr<State> state, 
                                                   Duration limit) {
   auto answer = co_await state->client.call(std::move(request), limit);
   if (!answer) co_return std::unexpected(answer.error().with("etcd"));
-  if (answer->status != 200)
-    co_return fail(ErrorCode::refused, "etcd: " + error_text(answer->status, answer->body));
+  if (answer->status != 200) co_return fail(ErrorCode::refused, "etcd: " + error_text(answer->status, answer->body));
   co_return std::move(answer->body);
 }
 
 Result<std::unique_ptr<EtcdMember>> EtcdMember::create(asio::any_io_executor executor, MemberConfig config) {
-  if (const auto mistakes = check_member(config); !mistakes.empty()) return fail(ErrorCode::invalid, join(mistakes, "; "));
+  if (const auto mistakes = check_member(config); !mistakes.empty())
+    return fail(ErrorCode::invalid, join(mistakes, "; "));
   auto tls = runtime::TlsClientContext::load(config.client_tls);
   if (!tls) return std::unexpected(tls.error().with("etcd client"));
   auto state = std::make_shared<State>(std::move(executor), std::move(config), std::move(*tls));
@@ -169,7 +170,8 @@ Task<Status> EtcdMember::stop(Duration limit) {
   } else if (is_there(*state)) {
     state->child->signal(SIGKILL);
     const TimePoint killed_until = runtime::boot_now() + kill_limit;
-    while (is_there(*state) && runtime::boot_now() < killed_until) co_await runtime::sleep_for(std::chrono::milliseconds(5));
+    while (is_there(*state) && runtime::boot_now() < killed_until)
+      co_await runtime::sleep_for(std::chrono::milliseconds(5));
     if (is_there(*state)) result = fail(ErrorCode::timed_out, "etcd does not end");
   }
   co_await scope_.stop(std::chrono::seconds(1));

@@ -36,8 +36,9 @@ class EtcdMember {
 
   /// The local member's own view. `unavailable`, `timed_out`, `denied`, `corrupt`.
   Task<Result<MemberStatus>> local_status(Duration limit);
-  /// If the local member leads: hands the leadership to another voter, the first by name that is not in `avoid`. Success
-  /// without effect when it does not lead; `not_found` when nobody is left. Whether and when is the caller's decision.
+  /// If the local member leads: hands the leadership to another voter, the first by name that is not in `avoid`.
+  /// Success without effect when it does not lead; `not_found` when nobody is left. Whether and when is the caller's
+  /// decision.
   Task<Status> move_leader_away(NodeSet avoid, Duration limit);
 
  private:

@@ -17,9 +17,9 @@ namespace {
 struct Write {
   Transaction transaction;
   SwapQuestion question;
-  std::string key;                                      // the compared one
-  std::string value;                                    // ours
-  std::optional<std::string> history_key;               // the entry that it creates
+  std::string key;                         // the compared one
+  std::string value;                       // ours
+  std::optional<std::string> history_key;  // the entry that it creates
 };
 
 Attempt attempt_of(const Keys& keys, const Write& write, const Reply& reply) {
@@ -40,8 +40,10 @@ Attempt attempt_of(const Keys& keys, const Write& write, const Reply& reply) {
   }
   attempt.is_ours = there != nullptr && there->value == write.value;
   auto view = view_of(keys, reply.answer.found);
-  if (view) attempt.seen = std::move(*view);
-  else attempt.reason = view.error().message;
+  if (view)
+    attempt.seen = std::move(*view);
+  else
+    attempt.reason = view.error().message;
   if (const KeyValue* entry = write.history_key ? find_key(reply.answer.found, *write.history_key) : nullptr) {
     const auto decoded = decode_history(entry->value);
     attempt.history_node = decoded ? decoded->node : NodeId{};  // unreadable: there, and not ours
@@ -74,7 +76,8 @@ struct EtcdStore::State {
 
   static Task<SwapAnswer> run(std::shared_ptr<State> state, Write write, Duration limit);
   static Task<Result<TransactionAnswer>> query(std::shared_ptr<State> state, Transaction transaction, Duration limit);
-  Write record_write(Revision expected, const core::Record& next, const std::optional<core::HistoryEntry>& history) const;
+  Write record_write(Revision expected, const core::Record& next,
+                     const std::optional<core::HistoryEntry>& history) const;
 
   Keys keys;
   Duration watch_idle;
@@ -211,9 +214,10 @@ Task<Result<std::string>> EtcdStore::claim_intent(std::string name, std::string 
 
 void EtcdStore::watch(std::function<void(core::StoreView)> on_hint) {
   const Keys keys = state_->keys;
-  state_->pool.start_watch(keys.lead(), state_->watch_idle, [keys, on_hint = std::move(on_hint)](const WatchNews& news) {
-    on_hint(view_of(keys, news.changed).value_or(core::StoreView{}));
-  });
+  state_->pool.start_watch(keys.lead(), state_->watch_idle,
+                           [keys, on_hint = std::move(on_hint)](const WatchNews& news) {
+                             on_hint(view_of(keys, news.changed).value_or(core::StoreView{}));
+                           });
 }
 
 Quorum EtcdStore::quorum() const { return state_->pool.quorum(); }

@@ -55,8 +55,7 @@ Task<SwapAnswer> FakeStore::swap(Revision expected, core::Record next, std::opti
   return with_faults([backend = backend_, expected, next = std::move(next), history = std::move(history)] {
     core::StoreView& view = backend->view;
     const Revision present = view.record ? view.record->revision : Revision{};
-    const bool has_entry =
-        history && std::ranges::count(view.history, history->epoch, &core::HistoryEntry::epoch) != 0;
+    const bool has_entry = history && std::ranges::count(view.history, history->epoch, &core::HistoryEntry::epoch) != 0;
     if (present != expected || has_entry) return refused(*backend);
     backend->revision_ = Revision{std::max(backend->revision_, present).value + 1};
     view.record = core::VersionedRecord{next, backend->revision_};
@@ -86,7 +85,9 @@ Task<Result<std::string>> FakeStore::claim_intent(std::string name, std::string 
   co_return backend_->intents.try_emplace(std::move(name), std::move(owner)).first->second;
 }
 
-void FakeStore::watch(std::function<void(core::StoreView)> on_hint) { backend_->watchers_.push_back(std::move(on_hint)); }
+void FakeStore::watch(std::function<void(core::StoreView)> on_hint) {
+  backend_->watchers_.push_back(std::move(on_hint));
+}
 
 Quorum FakeStore::quorum() const {
   Quorum quorum = backend_->quorum;

@@ -121,8 +121,8 @@ std::string transaction_body(const Transaction& transaction) {
   json::array failure;
   for (const Compare& compare : transaction.compares) compares.push_back(compare_request(compare));
   for (const Put& put : transaction.puts)
-    success.push_back(json::object{
-        {"request_put", json::object{{"key", to_base64(put.key)}, {"value", to_base64(put.value)}}}});
+    success.push_back(
+        json::object{{"request_put", json::object{{"key", to_base64(put.key)}, {"value", to_base64(put.value)}}}});
   for (const std::string& key : transaction.reads) {
     success.push_back(range_request(key));
     failure.push_back(range_request(key));

@@ -36,9 +36,9 @@ struct Put {
 };
 struct Transaction {
   std::vector<Compare> compares;
-  std::vector<Put> puts;               // when all compares hold; empty: a pure read
-  std::vector<std::string> reads;      // keys; a key that ends with '/' reads everything below. Read after the puts when
-                                       // the compares hold, and when they do not
+  std::vector<Put> puts;           // when all compares hold; empty: a pure read
+  std::vector<std::string> reads;  // keys; a key that ends with '/' reads everything below. Read after the puts when
+                                   // the compares hold, and when they do not
 };
 std::string transaction_body(const Transaction& transaction);
 /// Body of /v3/watch for one key; `from` 0: from now on.

@@ -11,8 +11,12 @@ namespace gemel::adapters::etcd {
 namespace {
 
 TEST(Base64, agrees_with_the_vectors_of_rfc_4648) {
-  const std::pair<std::string, std::string> vectors[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
                                                          {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : vectors) {
     EXPECT_EQ(to_base64(bytes), text);
@@ -67,7 +71,8 @@ TEST(Gateway, reads_an_answer_with_absent_zero_fields) {
 TEST(Gateway, refuses_answers_that_are_none) {
   for (const char* bad : {"", "{}", "[]", "garbage", R"({"error":"x"})", R"({"header":{}})"})
     EXPECT_FALSE(parse_transaction(bad)) << bad;
-  EXPECT_FALSE(parse_transaction(R"({"header":{"raft_term":"2"},"responses":[{"response_range":{"kvs":[{"key":"!"}]}}]})"));
+  EXPECT_FALSE(
+      parse_transaction(R"({"header":{"raft_term":"2"},"responses":[{"response_range":{"kvs":[{"key":"!"}]}}]})"));
 }
 
 TEST(Gateway, makes_a_view_of_record_and_history_in_order) {
@@ -94,12 +99,15 @@ TEST(Gateway, makes_a_view_of_record_and_history_in_order) {
 }
 
 std::string event_text(int revision) {
-  return R"({"result":{"header":{"revision":")" + std::to_string(revision) + R"(","raft_term":"2"},"events":[{"kv":{"key":"L2s=",)" +
-         R"("mod_revision":")" + std::to_string(revision) + R"(","version":"1","value":"dg=="}}]}})" + "\n";
+  return R"({"result":{"header":{"revision":")" + std::to_string(revision) +
+         R"(","raft_term":"2"},"events":[{"kv":{"key":"L2s=",)" + R"("mod_revision":")" + std::to_string(revision) +
+         R"(","version":"1","value":"dg=="}}]}})" + "\n";
 }
 
 TEST(WatchParser, finds_messages_however_the_stream_is_cut) {
-  const std::string stream = R"({"result":{"header":{"revision":"2"},"created":true}})" "\n" + event_text(3) + event_text(4);
+  const std::string stream = R"({"result":{"header":{"revision":"2"},"created":true}})"
+                             "\n" +
+                             event_text(3) + event_text(4);
   for (std::size_t size = 1; size <= stream.size(); ++size) {
     WatchParser parser;
     std::vector<WatchNews> all;

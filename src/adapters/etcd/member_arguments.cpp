@@ -1,3 +1,4 @@
+// The command line of an etcd member, rendered from its configuration. Pure: starts nothing.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +11,8 @@ namespace gemel::adapters::etcd {
 namespace {
 
 std::string url(const std::string& address, std::uint16_t port) {
-  return address.contains(':') ? fmt::format("https://[{}]:{}", address, port) : fmt::format("https://{}:{}", address, port);
+  return address.contains(':') ? fmt::format("https://[{}]:{}", address, port)
+                               : fmt::format("https://{}:{}", address, port);
 }
 
 std::string milliseconds(Duration time) {
@@ -25,25 +27,25 @@ std::string initial_cluster(const MemberConfig& config) {
 
 void add_tls(const MemberConfig& config, std::vector<std::string>& arguments) {
   const auto folder = tls_directory(config).string();
-  arguments.insert(arguments.end(), {"--client-cert-auth=true",
-                                     "--trusted-ca-file=" + folder + "/client-ca.crt",
-                                     "--cert-file=" + folder + "/server.crt",
-                                     "--key-file=" + folder + "/server.key",
-                                     "--peer-client-cert-auth=true",
-                                     "--peer-trusted-ca-file=" + folder + "/peer-ca.crt",
-                                     "--peer-cert-file=" + folder + "/peer.crt",
-                                     "--peer-key-file=" + folder + "/peer.key"});
+  arguments.insert(arguments.end(),
+                   {"--client-cert-auth=true", "--trusted-ca-file=" + folder + "/client-ca.crt",
+                    "--cert-file=" + folder + "/server.crt", "--key-file=" + folder + "/server.key",
+                    "--peer-client-cert-auth=true", "--peer-trusted-ca-file=" + folder + "/peer-ca.crt",
+                    "--peer-cert-file=" + folder + "/peer.crt", "--peer-key-file=" + folder + "/peer.key"});
 }
 
 }  // namespace
 
-std::filesystem::path tls_directory(const MemberConfig& config) { return config.data_directory.parent_path() / "etcd-tls"; }
+std::filesystem::path tls_directory(const MemberConfig& config) {
+  return config.data_directory.parent_path() / "etcd-tls";
+}
 
 std::vector<std::string> check_member(const MemberConfig& config) {
   std::vector<std::string> mistakes;
   const auto self = std::ranges::find(config.peers, config.name, &MemberPeer::name);
   if (config.site.empty()) mistakes.emplace_back("etcd: the site has no name");
-  if (self == config.peers.end()) mistakes.push_back("etcd: " + config.name.name + " is not one of the voters");
+  if (self == config.peers.end())
+    mistakes.push_back("etcd: " + config.name.name + " is not one of the voters");
   else if (self->address != config.address || self->port != config.peer_port)
     mistakes.push_back("etcd: the voters' list names another address or port for " + config.name.name);
   if (config.peers.size() % 2 == 0) mistakes.emplace_back("etcd: the number of voters must be odd (1, 3 or 5)");
@@ -79,7 +81,8 @@ std::vector<std::string> member_arguments(const MemberConfig& config) {
       "--log-level=warn",
       "--log-outputs=stderr"};
   add_tls(config, arguments);
-  if (config.metrics_port != 0) arguments.push_back(fmt::format("--listen-metrics-urls=http://127.0.0.1:{}", config.metrics_port));
+  if (config.metrics_port != 0)
+    arguments.push_back(fmt::format("--listen-metrics-urls=http://127.0.0.1:{}", config.metrics_port));
   return arguments;
 }
 

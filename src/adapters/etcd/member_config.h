@@ -22,25 +22,25 @@ struct MemberPeer {
 };
 
 struct MemberConfig {
-  std::string site;                         // becomes the cluster token: members of two sites never meet
-  NodeId name;                              // of this host; one of `peers`
-  std::vector<MemberPeer> peers;            // all voters, self among them
-  std::string address;                      // IP literal that clients and peers use; nothing listens elsewhere
+  std::string site;               // becomes the cluster token: members of two sites never meet
+  NodeId name;                    // of this host; one of `peers`
+  std::vector<MemberPeer> peers;  // all voters, self among them
+  std::string address;            // IP literal that clients and peers use; nothing listens elsewhere
   std::uint16_t client_port = 2379;
   std::uint16_t peer_port = 2380;
-  std::uint16_t metrics_port = 2381;        // plain HTTP on 127.0.0.1; 0: none
+  std::uint16_t metrics_port = 2381;  // plain HTTP on 127.0.0.1; 0: none
   std::filesystem::path program = "/usr/bin/etcd";
   std::filesystem::path data_directory = "/var/lib/gemel/etcd";  // copies of the keys go to <parent>/etcd-tls
   std::optional<std::string> user = "etcd";                      // empty: as the agent (tests without that user)
-  std::optional<std::filesystem::path> cgroup;                   // cgroup2 directory of its own; empty: none, no adoption
-  std::optional<std::filesystem::path> output;                   // etcd's log; empty: the agent's
-  int oom_score_adjust = 0;                 // below the agent's own only with CAP_SYS_RESOURCE, which containers may lack
-  runtime::TlsFiles server_tls;             // etcd-ca, etcd-server: both server and client use (the gateway calls itself)
-  runtime::TlsFiles peer_tls;               // etcd-ca, etcd-peer
-  runtime::TlsFiles client_tls;             // etcd-ca, etcd-client: for the agent's own calls
+  std::optional<std::filesystem::path> cgroup;  // cgroup2 directory of its own; empty: none, no adoption
+  std::optional<std::filesystem::path> output;  // etcd's log; empty: the agent's
+  int oom_score_adjust = 0;      // below the agent's own only with CAP_SYS_RESOURCE, which containers may lack
+  runtime::TlsFiles server_tls;  // etcd-ca, etcd-server: both server and client use (the gateway calls itself)
+  runtime::TlsFiles peer_tls;    // etcd-ca, etcd-peer
+  runtime::TlsFiles client_tls;  // etcd-ca, etcd-client: for the agent's own calls
   Duration heartbeat = std::chrono::milliseconds(50);
-  Duration election = std::chrono::milliseconds(500);   // >= 5 heartbeats
-  std::uint64_t quota_bytes = 256ULL << 20;             // the data is a few kilobytes
+  Duration election = std::chrono::milliseconds(500);  // >= 5 heartbeats
+  std::uint64_t quota_bytes = 256ULL << 20;            // the data is a few kilobytes
 };
 
 /// Every mistake as a sentence; empty when sound.
@@ -50,8 +50,8 @@ std::vector<std::string> member_arguments(const MemberConfig& config);
 
 /// <parent of data_directory>/etcd-tls, owned by root, readable by etcd's group only.
 std::filesystem::path tls_directory(const MemberConfig& config);
-/// Copies what etcd must read to tls_directory(): etcd runs without privileges, the originals are root's. Files belong to
-/// the user, mode 0600; the directory to root, so that the user cannot replace them. Idempotent. Blocks.
+/// Copies what etcd must read to tls_directory(): etcd runs without privileges, the originals are root's. Files belong
+/// to the user, mode 0600; the directory to root, so that the user cannot replace them. Idempotent. Blocks.
 Status install_tls(const MemberConfig& config);
 /// Creates the data directory, owned by the user, 0700. Idempotent. Blocks.
 Status prepare_data_directory(const MemberConfig& config);

@@ -40,8 +40,10 @@ struct Access {
 Status make_directory(const fs::path& path, Access access) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "mkdir " + path.string());
   // A symbolic link in its place would be somebody's trick.
-  if (!fs::is_directory(fs::symlink_status(path))) return fail(ErrorCode::invalid, path.string() + " is not a directory");
-  if (lchown(path.c_str(), access.owner.user, access.owner.group) != 0) return fail_errno(errno, "chown " + path.string());
+  if (!fs::is_directory(fs::symlink_status(path)))
+    return fail(ErrorCode::invalid, path.string() + " is not a directory");
+  if (lchown(path.c_str(), access.owner.user, access.owner.group) != 0)
+    return fail_errno(errno, "chown " + path.string());
   if (chmod(path.c_str(), access.mode) != 0) return fail_errno(errno, "chmod " + path.string());
   return {};
 }
@@ -70,7 +72,8 @@ Status install_tls(const MemberConfig& config) {
                                                                {config.peer_tls.certificate, "peer.crt"},
                                                                {config.peer_tls.key, "peer.key"}}};
   for (const auto& [from, name] : files)
-    if (auto copied = copy_file(from, folder / name, *owner); !copied) return std::unexpected(copied.error().with("etcd"));
+    if (auto copied = copy_file(from, folder / name, *owner); !copied)
+      return std::unexpected(copied.error().with("etcd"));
   return {};
 }
 

@@ -12,9 +12,8 @@ namespace json = boost::json;
 using core::RecordState;
 
 // The stored names are a file format: they stay when the names shown to people change.
-constexpr std::array<std::pair<RecordState, std::string_view>, 3> state_names{{{RecordState::normal, "normal"},
-                                                                                {RecordState::resigned, "resigned"},
-                                                                                {RecordState::paused, "paused"}}};
+constexpr std::array<std::pair<RecordState, std::string_view>, 3> state_names{
+    {{RecordState::normal, "normal"}, {RecordState::resigned, "resigned"}, {RecordState::paused, "paused"}}};
 
 /// Reads fields of one object and keeps the first mistake.
 class FieldReader {
@@ -22,8 +21,10 @@ class FieldReader {
   explicit FieldReader(std::string_view text) {
     boost::system::error_code bad;
     value_ = json::parse(text, bad);
-    if (bad) complain(ErrorCode::corrupt, "not JSON: " + bad.message());
-    else if (!value_.is_object()) complain(ErrorCode::corrupt, "not a JSON object");
+    if (bad)
+      complain(ErrorCode::corrupt, "not JSON: " + bad.message());
+    else if (!value_.is_object())
+      complain(ErrorCode::corrupt, "not a JSON object");
   }
 
   std::string text(std::string_view name) {
@@ -151,8 +152,10 @@ Result<core::HistoryEntry> decode_history(std::string_view text) {
   entry.timeline = static_cast<std::uint32_t>(reader.number("timeline", 0, any32));
   const std::string lsn = reader.text("switch_lsn");
   if (entry.node.empty()) reader.complain(ErrorCode::corrupt, "the node is empty");
-  if (const auto parsed = parse_lsn(lsn)) entry.switch_lsn = *parsed;
-  else reader.complain(ErrorCode::corrupt, "\"switch_lsn\" is not a WAL position");
+  if (const auto parsed = parse_lsn(lsn))
+    entry.switch_lsn = *parsed;
+  else
+    reader.complain(ErrorCode::corrupt, "\"switch_lsn\" is not a WAL position");
   if (reader.mistake()) return std::unexpected(reader.mistake()->with("history entry"));
   return entry;
 }

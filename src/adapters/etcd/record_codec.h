@@ -14,9 +14,9 @@ namespace gemel::adapters::etcd {
 std::string encode_record(const core::Record& record);
 std::string encode_history(const core::HistoryEntry& entry);
 
-/// Strict: `corrupt` for text that is not JSON, a missing field, a wrong type, a number out of range, an empty holder or
-/// one that is not a member; `invalid` for a state this version does not know. Fields it does not know are ignored, so
-/// that a newer version may add some.
+/// Strict: `corrupt` for text that is not JSON, a missing field, a wrong type, a number out of range, an empty holder
+/// or one that is not a member; `invalid` for a state this version does not know. Fields it does not know are ignored,
+/// so that a newer version may add some.
 Result<core::Record> decode_record(std::string_view text);
 Result<core::HistoryEntry> decode_history(std::string_view text);
 

@@ -32,9 +32,10 @@ TEST(RecordCodec, keeps_every_field_of_a_record) {
 }
 
 TEST(RecordCodec, has_a_stable_stored_form) {
-  EXPECT_EQ(encode_record(example()),
-            R"({"epoch":7,"holder":"db1","members":["db1","db2"],"state":"resigned","preferred":"db2",)"
-            R"("system_id":"7300000000000000001","cluster_id":"site \"A\"","writer":"db1","token":"t-1","min_copies":1})");
+  EXPECT_EQ(
+      encode_record(example()),
+      R"({"epoch":7,"holder":"db1","members":["db1","db2"],"state":"resigned","preferred":"db2",)"
+      R"("system_id":"7300000000000000001","cluster_id":"site \"A\"","writer":"db1","token":"t-1","min_copies":1})");
 }
 
 TEST(RecordCodec, ignores_fields_of_a_newer_version) {

@@ -28,8 +28,8 @@ struct SwapAnswer {
 
 /// What the periodic probe of the voters found last. For the status only: nothing is decided by it.
 struct Quorum {
-  int reachable = 0;  // voters that answered the last probe
-  int total = 0;      // voters of the site
+  int reachable = 0;        // voters that answered the last probe
+  int total = 0;            // voters of the site
   bool has_leader = false;  // a majority of all voters names one and the same leader
   NodeId leader;            // that voter; empty when unknown
   /// False: the record cannot be changed now, so no failover is possible.
@@ -56,7 +56,8 @@ class RecordStore {
                                 Duration limit) = 0;
   /// Completes the entry of this epoch and node. Done when it is there already. `revision` is that of the entry.
   virtual Task<SwapAnswer> complete_history(core::HistoryEntry entry, Duration limit) = 0;
-  /// Create-only; gives the owner that is there afterwards. Idempotent. `unavailable` = not sent, `timed_out` = unknown.
+  /// Create-only; gives the owner that is there afterwards. Idempotent. `unavailable` = not sent, `timed_out` =
+  /// unknown.
   virtual Task<Result<std::string>> claim_intent(std::string name, std::string owner, Duration limit) = 0;
   /// From now on calls `on_hint` when the record may have changed. A hint may be late, doubled or lost, and its view
   /// holds no history. One call only.

@@ -165,8 +165,10 @@ TYPED_TEST(StoreContract, lets_exactly_one_of_two_concurrent_swaps_win) {
   for (int round = 0; round < 100; ++round) {
     const std::string tokens[2] = {"a" + std::to_string(round), "b" + std::to_string(round)};
     std::optional<SwapAnswer> answers[2];
-    this->world.loop().start(this->store->swap(revision, record_of(1, "db1", tokens[0]), std::nullopt, limit), &answers[0]);
-    this->world.loop().start(this->other->swap(revision, record_of(1, "db2", tokens[1]), std::nullopt, limit), &answers[1]);
+    this->world.loop().start(this->store->swap(revision, record_of(1, "db1", tokens[0]), std::nullopt, limit),
+                             &answers[0]);
+    this->world.loop().start(this->other->swap(revision, record_of(1, "db2", tokens[1]), std::nullopt, limit),
+                             &answers[1]);
     ASSERT_TRUE(this->world.loop().run_until([&] { return answers[0] && answers[1]; }, std::chrono::seconds(10)));
     const bool is_first = answers[0]->certainty == Certainty::done;
     const SwapAnswer& winner = is_first ? *answers[0] : *answers[1];
@@ -200,15 +202,14 @@ TYPED_TEST(StoreContract, hints_at_changes_of_others) {
 }
 
 TYPED_TEST(StoreContract, sees_a_quorum_that_can_change) {
-  EXPECT_TRUE(this->world.loop().run_until([&] { return this->store->quorum().can_change(); }, std::chrono::seconds(5)));
+  EXPECT_TRUE(
+      this->world.loop().run_until([&] { return this->store->quorum().can_change(); }, std::chrono::seconds(5)));
   EXPECT_EQ(this->store->quorum().total, 3);
 }
 
 class FakeFaults : public testing::Test {
  protected:
-  void SetUp() override {
-    revision = loop.wait(store.create(record_of(1, "db1", "first"), limit)).revision;
-  }
+  void SetUp() override { revision = loop.wait(store.create(record_of(1, "db1", "first"), limit)).revision; }
   SwapAnswer swap(const std::string& token) {
     return loop.wait(store.swap(revision, record_of(1, "db1", token), std::nullopt, limit));
   }

@@ -1,5 +1,5 @@
-// TestCluster: three real etcd members with mutual TLS on loopback, for contract tests. Each is run by an EtcdMember, so
-// that supervision is tested along the way. Nothing outlives the object.
+// TestCluster: three real etcd members with mutual TLS on loopback, for contract tests. Each is run by an EtcdMember,
+// so that supervision is tested along the way. Nothing outlives the object.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -135,7 +135,8 @@ class TestCluster {
   void wait_ready() {
     const auto store = open("ready");
     const TimePoint until = runtime::boot_now() + std::chrono::seconds(20);
-    while (!(loop.wait(store->read(std::chrono::milliseconds(500))) && store->quorum().reachable == store->quorum().total)) {
+    while (!(loop.wait(store->read(std::chrono::milliseconds(500))) &&
+             store->quorum().reachable == store->quorum().total)) {
       GEMEL_CHECK(runtime::boot_now() < until);
       loop.run_until([] { return false; }, std::chrono::milliseconds(20));
     }
@@ -146,7 +147,9 @@ class TestCluster {
     EtcdStoreConfig config;
     config.site = site;
     for (const MemberConfig& member : configs)
-      config.voters.push_back({member.name, {.address = member.address, .port = member.client_port, .server_name = {}, .local_socket = {}}});
+      config.voters.push_back(
+          {member.name,
+           {.address = member.address, .port = member.client_port, .server_name = {}, .local_socket = {}}});
     config.tls = client_tls_;
     config.times.probe_every = std::chrono::milliseconds(100);
     auto store = EtcdStore::open(loop.executor(), config);

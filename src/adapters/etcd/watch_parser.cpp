@@ -13,10 +13,12 @@ constexpr std::size_t max_message = 1U << 20;  // a record is below 1 KiB; more 
 
 Result<WatchNews> news_of(const json::value& message) {
   const auto* result = field_of(message, "result");
-  if (result == nullptr) return fail(ErrorCode::cancelled, "the watch ended: " + json::serialize(message).substr(0, 200));
+  if (result == nullptr)
+    return fail(ErrorCode::cancelled, "the watch ended: " + json::serialize(message).substr(0, 200));
   if (flag_of(*result, "canceled")) return fail(ErrorCode::cancelled, "the server cancelled the watch");
   WatchNews news;
-  if (const auto* header = field_of(*result, "header")) news.revision = Revision{number_of<std::int64_t>(*header, "revision")};
+  if (const auto* header = field_of(*result, "header"))
+    news.revision = Revision{number_of<std::int64_t>(*header, "revision")};
   const auto* events = field_of(*result, "events");
   if (events == nullptr || !events->is_array()) return news;
   for (const json::value& event : events->get_array()) {
