@@ -90,7 +90,10 @@ Status Agent::start_endpoints() {
   source_.status = [this] { return status(); };
   source_.events = [this](std::uint64_t after) { return events_.after(after); };
   source_.metrics = [this] { return metrics(); };
-  if (database_) source_.switch_over = [this](NodeId to) { return database_->switch_over(std::move(to)); };
+  if (database_) {
+    source_.switch_over = [this](NodeId to) { return database_->switch_over(std::move(to)); };
+    source_.replica_lag = [this] { return replica_lag(database_->state()); };
+  }
   const auto handler = [this](runtime::HttpRequest request, runtime::Peer peer) -> Task<runtime::HttpResponse> {
     return [](const EndpointSource* source, runtime::HttpRequest asked,
               runtime::Peer from) -> Task<runtime::HttpResponse> {

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "runtime/log.h"
 
@@ -15,8 +16,10 @@ using core::event::ActionEnded;
 
 // Nobody else is asked for long whether he has the address: a failover waits for it.
 constexpr auto probe_time = std::chrono::milliseconds(20);
+// An address that somebody else holds is asked for again so often.
+constexpr auto address_retry = std::chrono::milliseconds(500);
 // PostgreSQL is looked at so often; after an action of its own at once.
-constexpr auto observe_interval = std::chrono::milliseconds(100);
+constexpr auto observe_interval = std::chrono::milliseconds(250);
 
 runtime::LogLevel level_of(core::NoteLevel level) {
   switch (level) {
@@ -84,6 +87,7 @@ void DatabaseNode::start() {
 }
 
 void DatabaseNode::feed(core::Event event) {
+  if (is_over_) return;
   waiting_.push_back(std::move(event));
   if (is_stepping_) return;  // an action that ended at once: after the present step
   is_stepping_ = true;
@@ -133,7 +137,8 @@ void DatabaseNode::at_once(const core::ActionKind& kind) {
   } else if (std::holds_alternative<ShutGate>(kind)) {
     report_gate(parts_.gate->shut(), "shut");
   } else if (const auto* take = std::get_if<TakeAddress>(&kind)) {
-    is_address_held_ = true;
+    is_address_wanted_ = true;
+    address_epoch_ = take->epoch;
     for (const auto& address : parts_.addresses)
       tasks_.spawn("take " + address.address, take_address(address, take->epoch));
   } else if (std::holds_alternative<DropAddress>(kind)) {
@@ -243,16 +248,41 @@ runtime::Task<void> DatabaseNode::tick() {
 }
 
 runtime::Task<void> DatabaseNode::take_address(adapters::address::Address address, Epoch epoch) {
-  const auto taken = co_await parts_.address->acquire(address, epoch, probe_time);
-  // Given up again while it was asked for: no trouble.
-  if (!taken && is_address_held_) {
-    events_.add(runtime::LogLevel::error, "address",
-                "cannot take " + address.address + ": " + taken.error().to_string(), epoch);
+  std::string reported;
+  while (true) {
+    const auto taken = co_await parts_.address->acquire(address, epoch, probe_time);
+    // Given up again while it was asked for: no trouble.
+    if (!is_address_wanted_ || address_epoch_ != epoch) co_return;
+    if (taken) {
+      taken_.insert(address);
+      if (!reported.empty())
+        events_.add(runtime::LogLevel::info, "address", address.address + " is here at last", epoch);
+      co_return;
+    }
+    if (const auto text = taken.error().to_string(); text != reported) {
+      reported = text;
+      events_.add(runtime::LogLevel::error, "address", "cannot take " + address.address + ": " + text, epoch);
+    }
+    // A primary nobody reaches is worthless: it is asked for again until it is free.
+    co_await runtime::sleep_for(address_retry);
   }
 }
 
+runtime::Task<void> DatabaseNode::end_actions(Duration limit) {
+  std::vector<std::shared_ptr<runtime::TaskScope>> scopes;
+  for (const auto& [id, scope] : running_) scopes.push_back(scope);
+  // One that was cancelled is no longer listed, and may still be on its way out.
+  if (last_postgres_) scopes.push_back(last_postgres_);
+  for (const auto& scope : scopes) scope->cancel();
+  for (const auto& scope : scopes) {
+    for (const auto& late : co_await scope->stop(limit)) runtime::log_warn("still running at the end: " + late);
+  }
+  running_.clear();
+}
+
 void DatabaseNode::drop_address() {
-  is_address_held_ = false;
+  is_address_wanted_ = false;
+  taken_.clear();
   for (const auto& address : parts_.addresses) {
     if (const auto released = parts_.address->release(address); !released) {
       events_.add(runtime::LogLevel::error, "address",
@@ -277,14 +307,16 @@ std::string DatabaseNode::doing() const {
 runtime::Task<void> DatabaseNode::stop(Duration limit) {
   feed(core::event::StopAsked{});
   const TimePoint deadline = runtime::boot_now() + limit;
-  while (runtime::boot_now() < deadline) {
+  while (!is_over_ && runtime::boot_now() < deadline) {
     const auto run = state().facts.run;
     const bool is_up =
         run == core::PostgresRun::primary || run == core::PostgresRun::standby || run == core::PostgresRun::starting;
     if (!is_up && !state().hand_over && !state().is_busy(core::Slot::postgres)) break;
     co_await runtime::sleep_for(std::chrono::milliseconds(20));
   }
-  for (auto& [id, scope] : running_) scope->cancel();
+  // Heartbeats go on being heard: nothing may be decided any more by what they say.
+  is_over_ = true;
+  co_await end_actions(std::chrono::seconds(1));
   co_await tasks_.stop(std::chrono::seconds(1));
   drop_address();
   (void)parts_.gate->shut();

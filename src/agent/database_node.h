@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "adapters/address/address.h"
@@ -41,14 +42,15 @@ class DatabaseNode {
   /// Begins to observe and to decide. The gate must be installed.
   void start();
   /// Asks the controller to hand over and stop PostgreSQL, and waits at most `limit` for it. Then nothing runs any
-  /// more.
+  /// more. Again: returns at once.
   runtime::Task<void> stop(Duration limit);
   /// Asks for a switchover; the answer says whether it was accepted.
   core::Answer switch_over(NodeId to);
 
   [[nodiscard]] const core::State& state() const { return controller_.state(); }
   [[nodiscard]] const DatabaseParts& parts() const { return parts_; }
-  [[nodiscard]] bool is_address_held() const { return is_address_held_; }
+  /// Every virtual address is here.
+  [[nodiscard]] bool is_address_held() const { return is_address_wanted_ && taken_.size() == parts_.addresses.size(); }
   /// What is being done in the postgres slot, for the status; empty when nothing.
   [[nodiscard]] std::string doing() const;
 
@@ -64,6 +66,7 @@ class DatabaseNode {
   runtime::Task<core::event::ActionEnded> perform_heartbeat(core::Action action);
   runtime::Task<void> observe();
   runtime::Task<void> tick();
+  runtime::Task<void> end_actions(Duration limit);
   runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
   void drop_address();
   void refresh_gate(TimePoint until);
@@ -78,11 +81,14 @@ class DatabaseNode {
   boost::asio::steady_timer look_;  // cancelled to observe PostgreSQL at once
   std::deque<core::Event> waiting_;
   bool is_stepping_ = false;
+  bool is_over_ = false;  // stop() came to its end
   std::map<core::ActionId, std::shared_ptr<runtime::TaskScope>> running_;
   std::shared_ptr<runtime::TaskScope> last_postgres_;
   std::uint64_t run_changes_ = 0;  // begun or ended actions that change what runs: an observation across one is void
   int run_changing_ = 0;           // such actions in progress
-  bool is_address_held_ = false;
+  bool is_address_wanted_ = false;
+  Epoch address_epoch_;                         // for which it is wanted
+  std::set<adapters::address::Address> taken_;  // really here
   bool is_gate_broken_ = false;
   std::uint64_t next_ask_ = 1;
   std::map<std::uint64_t, core::Answer> answers_;

@@ -89,6 +89,15 @@ api::StoreStatus describe_store(const adapters::etcd::Quorum& quorum) {
           quorum.can_change()};
 }
 
+std::optional<std::uint64_t> replica_lag(const core::State& state) {
+  const core::Record* record = state.record();
+  if (record == nullptr || state.facts.run != core::PostgresRun::standby || !state.is_heard(record->holder))
+    return std::nullopt;
+  const auto& beat = state.peers.at(record->holder).beat;
+  if (beat.run != core::PostgresRun::primary) return std::nullopt;
+  return beat.wal_end > state.facts.wal_end ? beat.wal_end.value - state.facts.wal_end.value : 0;
+}
+
 std::vector<std::string> database_problems(const DatabaseView& view) {
   std::vector<std::string> problems;
   const core::State& state = view.state;

@@ -1,6 +1,11 @@
 // What this host says of itself: api::HostStatus made of what the agent knows. Pure functions.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "adapters/etcd/record_store.h"
 #include "adapters/heartbeat/heartbeat.h"
 #include "api/host_status.h"
@@ -23,6 +28,9 @@ api::HostStatus describe_host(const site::HostConfig& config, std::int64_t uptim
 void describe_record(const core::State& state, api::HostStatus& status);
 api::DatabaseStatus describe_database(const DatabaseView& view);
 api::StoreStatus describe_store(const adapters::etcd::Quorum& quorum);
+/// Bytes of WAL this standby is behind what the record's holder last said of itself; both figures are up to a tenth of
+/// a second old. Nothing when this is not a standby or the holder is not heard as a primary.
+std::optional<std::uint64_t> replica_lag(const core::State& state);
 /// Sentences on what a person should know of this database host.
 std::vector<std::string> database_problems(const DatabaseView& view);
 

@@ -16,13 +16,18 @@ using runtime::HttpResponse;
 using runtime::Peer;
 using runtime::Target;
 
-std::uint64_t number_or(const Target& target, const char* name, std::uint64_t otherwise) {
-  const auto entry = target.query.find(name);
-  if (entry == target.query.end()) return otherwise;
+std::optional<std::uint64_t> number(const std::string& text) {
   std::uint64_t value = 0;
-  const auto& text = entry->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? value : otherwise;
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+HttpResponse events_answer(const EndpointSource& source, const Target& target) {
+  const auto wanted = target.query.find("after");
+  const auto after = wanted == target.query.end() ? 0 : number(wanted->second);
+  if (!after) return runtime::problem(400, "invalid", "after must be the id of an event: /events?after=17");
+  return runtime::json_response(200, api::to_json(source.events(*after)));
 }
 
 /// 200 or 503 with the status as the body, as Patroni answers.
@@ -42,10 +47,13 @@ bool is_synchronous(const api::HostStatus& status) {
 }
 
 HttpResponse replica_answer(const EndpointSource& source, const Target& target) {
-  // The lag of a standby against what it received last; its primary's own figure is in the primary's status.
-  const auto status = source.status();
-  (void)target;
-  return role_answer(source, is_replica(status));
+  const auto wanted = target.query.find("lag");
+  if (wanted == target.query.end()) return role_answer(source, is_replica(source.status()));
+  const auto limit = number(wanted->second);
+  if (!limit) return runtime::problem(400, "invalid", "lag must be a number of bytes: /replica?lag=1048576");
+  const auto lag = source.replica_lag ? source.replica_lag() : std::nullopt;
+  // Of a primary that is not heard nobody knows how far this standby is behind.
+  return role_answer(source, is_replica(source.status()) && lag && *lag <= *limit);
 }
 
 HttpResponse history_answer(const EndpointSource& source) {
@@ -100,10 +108,7 @@ const std::map<std::string, Handler>& readers() {
        [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
       {"/cluster",
        [](const EndpointSource& s, const Target&) { return runtime::json_response(200, api::to_json(s.status())); }},
-      {"/events",
-       [](const EndpointSource& s, const Target& t) {
-         return runtime::json_response(200, api::to_json(s.events(number_or(t, "after", 0))));
-       }},
+      {"/events", events_answer},
       {"/rules", [](const EndpointSource&, const Target&) { return runtime::json_response(200, rules_json()); }},
       {"/history", [](const EndpointSource& s, const Target&) { return history_answer(s); }},
       {"/metrics", [](const EndpointSource& s, const Target&) { return metrics_answer(s); }},

@@ -2,7 +2,9 @@
 // know from Patroni. Routing and authorisation; what it shows comes from the Source.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ struct EndpointSource {
   std::function<api::HostStatus()> status;
   std::function<std::vector<api::Event>(std::uint64_t after)> events;
   std::function<std::string()> metrics;
+  /// Bytes of WAL this standby is behind its primary; nothing when that is not known. Empty on hosts without a
+  /// database.
+  std::function<std::optional<std::uint64_t>()> replica_lag;
   /// Empty on hosts without a database.
   std::function<core::Answer(NodeId to)> switch_over;
 };

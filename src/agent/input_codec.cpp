@@ -1,8 +1,11 @@
-// JSON of the controller's inputs, by reflection over core's types. Kept apart: Boost.JSON and Boost.Describe are
-// heavy.
+// JSON of the controller's inputs and of the line a run begins with, by reflection over core's types. Kept apart:
+// Boost.JSON and Boost.Describe are heavy.
+#include <array>
 #include <boost/describe.hpp>
 #include <boost/json.hpp>
 #include <boost/mp11/algorithm.hpp>
+#include <charconv>
+#include <stdexcept>
 #include <type_traits>
 
 #include "agent/input_ring.h"
@@ -44,9 +47,14 @@ BOOST_DESCRIBE_STRUCT(SwitchoverAsked, (), (ask, to))
 BOOST_DESCRIBE_STRUCT(ActionEnded, (), (id, certainty, payload, reason))
 }  // namespace event
 BOOST_DESCRIBE_STRUCT(ActionId, (), (value))
+BOOST_DESCRIBE_STRUCT(Timers, (),
+                      (hb, suspect, lease, grace, gate, etcd, kill, sick, stop, promote, stable, clock_rate_error))
+BOOST_DESCRIBE_STRUCT(Config, (), (databases, bootstrapper, cluster_id, timers, min_copies))
 }  // namespace gemel::core
 
 namespace gemel::agent {
+BOOST_DESCRIBE_STRUCT(RunBegin, (), (self, config, seed, version))
+
 namespace {
 
 namespace json = boost::json;
@@ -69,10 +77,25 @@ template <typename T>
 constexpr bool is_list = std::is_same_v<T, NodeSet> || std::is_same_v<T, std::vector<core::HistoryEntry>> ||
                          std::is_same_v<T, std::vector<core::StandbyLink>>;
 
+/// The highest value of an enumeration that is written: a number above it is not ours.
+template <typename T>
+constexpr T last_of = T{};
+template <>
+constexpr auto last_of<core::RecordState> = core::RecordState::paused;
+template <>
+constexpr auto last_of<core::PostgresRun> = core::PostgresRun::primary;
+template <>
+constexpr auto last_of<core::Certainty> = core::Certainty::unknown;
+
 template <typename T>
 json::value write(const T& source) {
   if constexpr (std::is_same_v<T, Duration>) {
     return source.count();
+  } else if constexpr (std::is_same_v<T, double>) {
+    // As text: the shortest one that gives the same bits again, which a JSON number does not promise.
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), source).ptr;
+    return json::string(text.data(), end);
   } else if constexpr (std::is_enum_v<T>) {
     return static_cast<int>(source);
   } else if constexpr (is_wrapper<T>) {
@@ -125,7 +148,13 @@ void read(const json::value& source, T& target) {
   if constexpr (std::is_same_v<T, Duration>) {
     target = Duration{source.to_number<std::int64_t>()};
   } else if constexpr (std::is_enum_v<T>) {
-    target = static_cast<T>(source.to_number<std::uint8_t>());
+    const auto value = source.to_number<std::uint8_t>();
+    if (value > static_cast<std::uint8_t>(last_of<T>)) throw std::out_of_range("enumeration");
+    target = static_cast<T>(value);
+  } else if constexpr (std::is_same_v<T, double>) {
+    const auto& text = source.as_string();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), target);
+    if (error != std::errc{} || end != text.data() + text.size()) throw std::out_of_range("number");
   } else if constexpr (is_wrapper<T>) {
     boost::mp11::mp_for_each<Members<T>>([&](auto member) { read(source, target.*member.pointer); });
   } else if constexpr (IsVariant<T>::value) {
@@ -148,7 +177,26 @@ void read(const json::value& source, T& target) {
   }
 }
 
+/// The reasons in it come from the operating system and from PostgreSQL, in whatever encoding those speak.
+json::value parse(const std::string& line) {
+  json::parse_options options;
+  options.allow_invalid_utf8 = true;
+  return json::parse(line, {}, options);
+}
+
 }  // namespace
+
+std::string encode_begin(const RunBegin& begin) { return json::serialize(json::object{{"begin", write(begin)}}); }
+
+Result<RunBegin> decode_begin(const std::string& line) {
+  try {
+    RunBegin begin;
+    read(parse(line).as_object().at("begin"), begin);
+    return begin;
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::invalid, std::string("not the beginning of a run: ") + error.what());
+  }
+}
 
 std::string encode_input(const core::Input& input) {
   return json::serialize(json::object{{"t", input.now.since_boot.count()}, {"e", write(input.event)}});
@@ -156,7 +204,7 @@ std::string encode_input(const core::Input& input) {
 
 Result<core::Input> decode_input(const std::string& line) {
   try {
-    const json::value value = json::parse(line);
+    const json::value value = parse(line);
     core::Input input;
     read(value.as_object().at("t"), input.now);
     read(value.as_object().at("e"), input.event);

@@ -49,7 +49,7 @@ struct PostgresSeen {
 struct PostgresExited {};  // the postmaster ended (pidfd)
 struct StoreHint {
   Revision revision;
-};                    // a watch saw something: worth a read, decides nothing
+};  // a watch saw something: worth a read, decides nothing
 struct StopAsked {};  // the agent itself must end: hand over if possible, stop PostgreSQL
 struct SwitchoverAsked {
   std::uint64_t ask = 0;

@@ -19,6 +19,7 @@ class Pair : public ::testing::Test {
     world.take_longest_gap();
   }
   void TearDown() override {
+    EXPECT_EQ(world.violation(), "");
     if (HasFailure()) std::printf("%s\n", story().c_str());
   }
   bool is_whole() { return !world.primary().empty() && world.store().record && world.members().size() == 2; }
@@ -123,6 +124,27 @@ TEST_F(Pair, restart_of_the_agent_claims_the_running_primary) {
   EXPECT_EQ(world.primary(), "db1");
   EXPECT_EQ(world.store().record->record.epoch, Epoch{1});
   EXPECT_LT(world.take_longest_gap(), milliseconds(600));
+  EXPECT_TRUE(becomes_whole());
+}
+
+TEST_F(Pair, late_add_of_a_dead_agent_is_void_after_the_claim_of_the_next) {
+  world.power_off("db2");
+  world.run_for(seconds(1));
+  world.power_on("db2");
+  const auto is_adding = [&] {
+    const auto& pending = world.host("db1").controller->state().pending;
+    return pending && pending->swap.purpose == SwapPurpose::add;
+  };
+  ASSERT_TRUE(world.run_until(is_adding, seconds(10)));
+  world.delay_next_transaction(seconds(1));
+  world.run_for(milliseconds(20));  // it is under way
+  world.restart_agent("db1");
+  world.run_for(milliseconds(500));
+  world.isolate("db2");  // before it could be added properly: only the late transaction could do it
+  world.run_for(seconds(2));
+  EXPECT_EQ(world.members(), NodeSet{{"db1"}});
+  EXPECT_EQ(world.primary(), "db1");
+  world.heal();
   EXPECT_TRUE(becomes_whole());
 }
 

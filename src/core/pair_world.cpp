@@ -18,11 +18,15 @@ std::size_t common_prefix(const std::vector<int>& a, const std::vector<int>& b) 
 
 }  // namespace
 
-PairWorld::PairWorld() {
+PairWorld::PairWorld(Conditions conditions) : conditions_(std::move(conditions)), random_(conditions_.seed) {
+  Duration offset{0};
   for (const char* name : {"db1", "db2"}) {
-    hosts_[NodeId{name}];
-    boot(NodeId{name});
+    Host& host = hosts_[NodeId{name}];
+    if (conditions_.clock_rates.contains(name)) host.rate = conditions_.clock_rates.at(name);
+    host.offset = offset;
+    offset += std::chrono::hours(1);  // points of two clocks cannot be compared: a mistake must show
   }
+  for (auto& [node, host] : hosts_) boot(node);
   after(milliseconds(1), [this] { every_millisecond(); });
 }
 
@@ -30,9 +34,19 @@ void PairWorld::after(Duration delay, std::function<void()> what) {
   queue_.push({now_ + delay, order_++, std::move(what)});
 }
 
+TimePoint PairWorld::clock(const Host& host) const {
+  const auto passed = static_cast<double>(now_.since_boot.count()) * host.rate;
+  return TimePoint{Duration{static_cast<Duration::rep>(passed)} + host.offset};
+}
+
+bool PairWorld::is_open(const Host& host) const {
+  const bool is_forgotten = conditions_.mutant == Mutant::gate_stays_open && host.gate_until != TimePoint{};
+  return (host.gate_until > clock(host) || is_forgotten) && host.run == PostgresRun::primary;
+}
+
 void PairWorld::run_for(Duration time) {
   const TimePoint end = now_ + time;
-  while (!queue_.empty() && queue_.top().at <= end) {
+  while (violation_.empty() && !queue_.empty() && queue_.top().at <= end) {
     const Later next = queue_.top();
     queue_.pop();
     now_ = next.at;
@@ -45,7 +59,7 @@ void PairWorld::run_for(Duration time) {
 bool PairWorld::run_until(const std::function<bool()>& holds, Duration limit) {
   const TimePoint end = now_ + limit;
   while (!holds()) {
-    if (now_ >= end) return false;
+    if (now_ >= end || !violation_.empty()) return false;
     run_for(milliseconds(1));
   }
   return true;
@@ -58,12 +72,13 @@ void PairWorld::boot(const NodeId& node) {
   config.bootstrapper = NodeId{"db1"};
   config.cluster_id = "pair";
   ++host.incarnation;
-  host.controller = std::make_unique<Controller>(node, config, order_ + 7);
+  host.controller = std::make_unique<Controller>(node, config, order_ + conditions_.seed);
   host.beat.reset();
   host.lowest = Epoch{};
   host.is_quiesced = false;
-  host.last_confirmation = now_;
+  host.last_confirmation = clock(host);
   host.to_confirm.clear();
+  host.frozen_until = TimePoint{};
   const auto incarnation = host.incarnation;
   const std::function<void()> look = [this, node, incarnation] {
     if (hosts_[node].incarnation == incarnation) observe(node);
@@ -74,7 +89,8 @@ void PairWorld::boot(const NodeId& node) {
 void PairWorld::observe(const NodeId& node) {
   Host& host = hosts_[node];
   const auto incarnation = host.incarnation;
-  if (!host.controller->state().is_busy(Slot::postgres)) feed(node, event::PostgresSeen{facts(host)});
+  if (!host.controller->state().is_busy(Slot::postgres) && now_ >= host.frozen_until)
+    feed(node, event::PostgresSeen{facts(host)});
   after(milliseconds(20), [this, node, incarnation] {
     if (hosts_[node].incarnation == incarnation) observe(node);
   });
@@ -101,7 +117,13 @@ PostgresFacts PairWorld::facts(const Host& host) const {
 void PairWorld::feed(const NodeId& node, Event event) {
   Host& host = hosts_[node];
   if (!host.controller) return;
-  const Output output = host.controller->step({now_, std::move(event)});
+  if (now_ < host.frozen_until) {
+    return after(host.frozen_until - now_, [this, node, incarnation = host.incarnation, event = std::move(event)] {
+      if (hosts_[node].incarnation == incarnation) feed(node, event);
+    });
+  }
+  const TimePoint own = clock(host);
+  const Output output = host.controller->step({own, std::move(event)});
   for (const auto& note : output.notes) {
     story_.push_back(std::to_string(now_.since_boot / milliseconds(1)) + " " + node.name + " " + note.rule + ": " +
                      note.text);
@@ -109,10 +131,12 @@ void PairWorld::feed(const NodeId& node, Event event) {
   answers_.insert(answers_.end(), output.answers.begin(), output.answers.end());
   for (const auto& action : output.start) begin(node, action);
   const auto incarnation = host.incarnation;
-  after(std::max(output.wake_at - now_, Duration{milliseconds(1)}), [this, node, incarnation] {
-    if (hosts_[node].incarnation != incarnation) return;
-    const auto& last = hosts_[node].controller->state().last_step;
-    if (last && now_ - *last >= milliseconds(10)) feed(node, event::Tick{});
+  const Duration nap{static_cast<Duration::rep>(static_cast<double>((output.wake_at - own).count()) / host.rate)};
+  after(std::max(nap, Duration{milliseconds(1)}), [this, node, incarnation] {
+    const Host& woken = hosts_[node];
+    if (woken.incarnation != incarnation) return;
+    const auto& last = woken.controller->state().last_step;
+    if (last && clock(woken) - *last >= milliseconds(10)) feed(node, event::Tick{});
   });
 }
 
@@ -120,8 +144,11 @@ void PairWorld::begin(const NodeId& node, const Action& action) {
   const auto slot = slot_of(action.kind);
   if (!slot) return at_once(node, action.kind);
   const auto incarnation = hosts_[node].incarnation;
-  const Duration time = *slot == Slot::postgres ? milliseconds(30)
-                        : *slot == Slot::store  ? milliseconds(3)
+  // The durable marker comes first: an unfinished copy is never started.
+  if (std::holds_alternative<Rewind>(action.kind) || std::holds_alternative<Clone>(action.kind))
+    hosts_[node].run = PostgresRun::ruined;
+  const Duration time = *slot == Slot::postgres ? conditions_.procedure_time
+                        : *slot == Slot::store  ? conditions_.store_time
                                                 : milliseconds(1);
   after(time, [this, node, action, incarnation, slot] {
     Host& host = hosts_[node];
@@ -182,32 +209,64 @@ void PairWorld::perform_store(const NodeId& node, const Action& action) {
 }
 
 void PairWorld::swap(const NodeId& node, ActionId id, const SwapRecord& swap) {
-  const Revision present = store_.record ? store_.record->revision : Revision{};
+  if (delay_transaction_) {
+    after(*delay_transaction_, [this, late = swap] { (void)commit(late); });
+    delay_transaction_.reset();
+    const auto incarnation = hosts_[node].incarnation;
+    return after(milliseconds(300), [this, node, id, incarnation] {
+      if (hosts_[node].incarnation == incarnation) end(node, id, Certainty::unknown);
+    });
+  }
   if (store_.record && store_.record->record.token == swap.next.token)
-    return end(node, id, Certainty::done, payload::Swapped{present});
-  if (present != swap.expected) return end(node, id, Certainty::refused, store_);
-  store_.record = VersionedRecord{swap.next, Revision{++revision_}};
-  if (swap.history) store_.history.push_back(*swap.history);
+    return end(node, id, Certainty::done, payload::Swapped{store_.record->revision});
+  const auto revision = commit(swap);
+  if (!revision) return end(node, id, Certainty::refused, store_);
   if (lose_answer_) {
     lose_answer_ = false;
     return end(node, id, Certainty::unknown);
   }
-  end(node, id, Certainty::done, payload::Swapped{Revision{revision_}});
+  end(node, id, Certainty::done, payload::Swapped{*revision});
+}
+
+std::optional<Revision> PairWorld::commit(const SwapRecord& swap) {
+  const Revision present = store_.record ? store_.record->revision : Revision{};
+  if (present != swap.expected) return std::nullopt;
+  const Record& next = swap.next;
+  if (!next.members.contains(next.holder)) violated("I2: the holder is not in S");
+  if (store_.record) {
+    const Record& before = store_.record->record;
+    const bool is_take_over = next.epoch.value == before.epoch.value + 1;
+    if (is_take_over && !before.members.contains(next.holder)) violated("I2: a take-over from outside of S");
+    if (!is_take_over && (next.epoch != before.epoch || next.holder != before.holder))
+      violated("I3: the holder changed without a new epoch, or the epoch jumped");
+  }
+  store_.record = VersionedRecord{next, Revision{++revision_}};
+  if (swap.history) store_.history.push_back(*swap.history);
+  return Revision{revision_};
 }
 
 // ---- PostgreSQL ----
 
 void PairWorld::end_server(Host& host) {
-  if (!host.has_data) return;
+  if (!host.has_data || host.run == PostgresRun::ruined) return;
   host.run = PostgresRun::stopped;
   host.upstream = NodeId{};
   host.flushed.clear();
+  // Sessions end without an answer: what waited has an unknown outcome for ever.
+  std::erase_if(unacknowledged_, [&](const auto& waiting) { return &hosts_[waiting.second] == &host; });
 }
 
 void PairWorld::perform_postgres(const NodeId& node, const Action& action) {
   Host& host = hosts_[node];
   const auto& kind = action.kind;
   Payload payload;
+  Certainty certainty = Certainty::done;
+  if (const auto failing = failing_.find(node); failing != failing_.end()) {
+    certainty = Certainty::unknown;
+    const bool takes_effect = failing->second;
+    failing_.erase(failing);
+    if (!takes_effect) return end(node, action.id, certainty);
+  }
   if (std::holds_alternative<Bootstrap>(kind)) {
     host.has_data = host.bootstrap_pending = true;
     host.run = PostgresRun::stopped;
@@ -219,7 +278,8 @@ void PairWorld::perform_postgres(const NodeId& node, const Action& action) {
   } else if (const auto* promote = std::get_if<Promote>(&kind)) {
     if (host.run != PostgresRun::standby) return end(node, action.id, Certainty::refused);
     host.run = PostgresRun::primary;
-    host.names = promote->names;
+    host.names = conditions_.mutant == Mutant::promotes_without_names ? NodeSet{} : promote->names;
+    host.recovered = host.log.size();
     host.timeline += 1;
     host.upstream = NodeId{};
     host.flushed.clear();
@@ -240,15 +300,18 @@ void PairWorld::perform_postgres(const NodeId& node, const Action& action) {
     if (from.run != PostgresRun::primary || !is_reachable(node, source))
       return end(node, action.id, Certainty::refused);
     if (std::holds_alternative<Rewind>(kind) && host.timeline >= from.timeline && host.log != from.log) {
-      story_.push_back("VIOLATED R10: pg_rewind between two forks of one timeline number");
+      violated("R10: pg_rewind between two forks of one timeline number");
     }
     host.log.resize(std::holds_alternative<Clone>(kind) ? 0 : common_prefix(host.log, from.log));
     host.timeline = from.timeline;
     host.served = Epoch{};
     host.has_data = true;
+    host.verified = 0;
+    host.run = PostgresRun::stopped;
     end_server(host);
   }
-  end(node, action.id, Certainty::done, std::move(payload));
+  if (certainty == Certainty::unknown) payload = std::monostate{};
+  end(node, action.id, certainty, std::move(payload));
 }
 
 void PairWorld::stream(const NodeId& node) {
@@ -267,31 +330,51 @@ void PairWorld::stream(const NodeId& node) {
   from.flushed[node] = host.log.size();
 }
 
+/// Ascending, and found again by the next check wherever it belongs.
+void PairWorld::remember(int row) {
+  const auto place = std::ranges::lower_bound(acknowledged_, row);
+  if (place != acknowledged_.end() && *place == row) return;
+  const auto index = static_cast<std::size_t>(place - acknowledged_.begin());
+  for (auto& [node, host] : hosts_) host.verified = std::min(host.verified, index);
+  acknowledged_.insert(place, row);
+}
+
+void PairWorld::acknowledge(const NodeId& node, Host& host) {
+  for (auto row = unacknowledged_.begin(); row != unacknowledged_.end();) {
+    const auto place = std::ranges::lower_bound(host.log, row->first);
+    const auto position = static_cast<std::size_t>(place - host.log.begin());
+    const bool is_flushed = row->second == node && place != host.log.end() && *place == row->first &&
+                            (conditions_.mutant == Mutant::acknowledges_without_names ||
+                             std::ranges::all_of(host.names, [&](const NodeId& name) {
+                               return host.flushed.contains(name) && host.flushed.at(name) > position;
+                             }));
+    if (!is_flushed) {
+      ++row;
+      continue;
+    }
+    remember(row->first);
+    longest_gap_ = std::max(longest_gap_, now_ - last_acknowledged_);
+    last_acknowledged_ = now_;
+    row = unacknowledged_.erase(row);
+  }
+}
+
 void PairWorld::write_and_acknowledge() {
   for (auto& [node, host] : hosts_) {
-    const bool is_open = host.gate_until > now_ && host.run == PostgresRun::primary;
-    if (is_open && host.has_address) {
+    const bool is_through = is_open(host);
+    const bool is_local = conditions_.has_local_clients && host.run == PostgresRun::primary;
+    if ((is_through && host.has_address) || is_local) {
       unacknowledged_[next_row_] = node;
       host.log.push_back(next_row_++);
     }
-    if (!is_open) continue;
-    for (auto row = unacknowledged_.begin(); row != unacknowledged_.end();) {
-      const auto position = std::ranges::lower_bound(host.log, row->first) - host.log.begin();
-      const bool is_flushed =
-          row->second == node && std::ranges::all_of(host.names, [&](const NodeId& name) {
-            return host.flushed.contains(name) && host.flushed.at(name) > static_cast<std::size_t>(position);
-          });
-      if (!is_flushed) {
-        ++row;
-        continue;
-      }
-      acknowledged_.push_back(row->first);
-      longest_gap_ = std::max(longest_gap_, now_ - last_acknowledged_);
-      last_acknowledged_ = now_;
-      row = unacknowledged_.erase(row);
+    if (is_through) {  // I6: what a client can see must never be lost, whether it was acknowledged or not
+      for (std::size_t row = 0; row < host.recovered; ++row) remember(host.log[row]);
+      host.recovered = 0;
     }
-    // What waited at another host or before a fail-over has an unknown outcome for ever.
-    std::erase_if(unacknowledged_, [&](const auto& waiting) { return waiting.second != node; });
+    if (is_through || is_local) acknowledge(node, host);
+    // What waited at another host has an unknown outcome for ever: its client has gone to this one.
+    if (is_through && !conditions_.has_local_clients)
+      std::erase_if(unacknowledged_, [&](const auto& waiting) { return waiting.second != node; });
   }
 }
 
@@ -306,15 +389,18 @@ void PairWorld::every_millisecond() {
 void PairWorld::beat(const NodeId& node) {
   Host& host = hosts_[node];
   for (const auto& [other, state] : hosts_) {
-    if (other == node || !state.controller || !host.beat) continue;
+    if (other == node || !state.controller || !host.beat || now_ < host.frozen_until) continue;
     std::optional<TimePoint> confirms;
     if (!host.is_quiesced && host.to_confirm.contains(other)) {
       confirms = host.to_confirm[other];
       host.to_confirm.erase(other);  // said again it would tell nothing new
-      host.last_confirmation = now_;
+      host.last_confirmation = clock(host);
     }
-    if (!is_reachable(node, other) || are_heartbeats_cut_) continue;
-    after(milliseconds(1), [this, node, to = other, said = *host.beat, sent = now_, confirms] {
+    if (!is_reachable(node, other) || are_heartbeats_cut_ || cut_.contains({node, other})) continue;
+    if (random_.below(100) < conditions_.heartbeat_loss_percent) continue;
+    const auto steps = static_cast<std::uint64_t>(conditions_.heartbeat_delay / milliseconds(1));
+    const Duration delay = milliseconds(1 + random_.below(std::max<std::uint64_t>(steps, 1)));
+    after(delay, [this, node, to = other, said = *host.beat, sent = clock(host), confirms] {
       deliver(node, to, said, sent, confirms);
     });
   }
@@ -328,6 +414,8 @@ void PairWorld::deliver(const NodeId& from, const NodeId& to, Beat said, TimePoi
                         std::optional<TimePoint> confirms) {
   Host& host = hosts_[to];
   if (!host.controller) return;
+  if (now_ < host.frozen_until)  // it waits in the socket
+    return after(host.frozen_until - now_, [=, this] { deliver(from, to, said, sent, confirms); });
   const Epoch known = std::max(host.lowest, host.beat ? host.beat->epoch : Epoch{});
   if (!host.is_quiesced && said.epoch >= known && said.holder == from) host.to_confirm[from] = sent;
   if (said.epoch > known) {
@@ -335,66 +423,6 @@ void PairWorld::deliver(const NodeId& from, const NodeId& to, Beat said, TimePoi
     std::erase_if(host.to_confirm, [&](const auto& entry) { return entry.first != from; });
   }
   feed(to, Heard{from, said, confirms, host.last_confirmation});
-}
-
-// ---- faults ----
-
-void PairWorld::kill_postgres(const std::string& name) {
-  end_server(hosts_[NodeId{name}]);
-  feed(NodeId{name}, event::PostgresExited{});
-}
-
-void PairWorld::power_off(const std::string& name) {
-  Host& host = hosts_[NodeId{name}];
-  end_server(host);
-  host.controller.reset();
-  ++host.incarnation;
-  host.beat.reset();
-  host.gate_until = TimePoint{};
-  host.has_address = false;
-}
-
-void PairWorld::power_on(const std::string& name) { boot(NodeId{name}); }
-
-void PairWorld::restart_agent(const std::string& name) { boot(NodeId{name}); }
-
-Answer PairWorld::switch_over(const std::string& from, const std::string& to) {
-  answers_.clear();
-  feed(NodeId{from}, event::SwitchoverAsked{1, NodeId{to}});
-  GEMEL_CHECK(answers_.size() == 1);
-  return answers_.front();
-}
-
-std::string PairWorld::primary() const {
-  for (const auto& [node, host] : hosts_) {
-    if (host.gate_until > now_ && host.run == PostgresRun::primary && host.has_address) return node.name;
-  }
-  return "";
-}
-
-Duration PairWorld::take_longest_gap() {
-  const Duration gap = std::max(longest_gap_, now_ - last_acknowledged_);
-  longest_gap_ = Duration::zero();
-  last_acknowledged_ = now_;
-  return gap;
-}
-
-void PairWorld::check() {
-  int open = 0;
-  for (const auto& [node, host] : hosts_) open += host.gate_until > now_ && host.run == PostgresRun::primary ? 1 : 0;
-  if (open > 1) story_.emplace_back("VIOLATED I5: two open gates");
-  GEMEL_CHECK(open <= 1);
-  // The whole of I1 whenever the record or an epoch's holder changed, and now and then; a log is in ascending order.
-  const bool is_due = now_ - checked_at_ >= milliseconds(50) || checked_revision_ != revision_;
-  if (!store_.record || !is_due) return;
-  checked_at_ = now_;
-  checked_revision_ = revision_;
-  for (const auto& node : store_.record->record.members) {
-    const auto& log = hosts_.at(node).log;
-    if (!std::ranges::includes(log, acknowledged_))
-      story_.push_back("VIOLATED I1: " + node.name + " in S lacks an acknowledged row");
-  }
-  GEMEL_CHECK(story_.empty() || !story_.back().starts_with("VIOLATED"));
 }
 
 }  // namespace gemel::core::testing

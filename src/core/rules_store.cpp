@@ -11,15 +11,28 @@ constexpr auto read_interval = std::chrono::seconds(2);
 // While the holder is silent a take-over may depend on what was written last, and nobody else hints at it.
 constexpr auto anxious_interval = std::chrono::milliseconds(100);
 
+// Completing the history of an epoch changes no revision of the record: a host that waits for it must look.
+constexpr auto waiting_interval = std::chrono::milliseconds(250);
+
 bool is_holder_silent(const State& state) {
   return state.record() != nullptr && !state.is_holder() && !state.is_heard(state.record()->holder);
+}
+
+bool awaits_history(const State& state) {
+  if (state.record() == nullptr || state.is_holder() || state.is_member(state.self)) return false;
+  const HistoryEntry* entry = state.history_of(state.record()->epoch);
+  return entry == nullptr || !entry->complete;
+}
+
+Duration read_interval_of(const State& state) {
+  if (is_holder_silent(state)) return anxious_interval;
+  return awaits_history(state) ? Duration{waiting_interval} : Duration{read_interval};
 }
 
 bool wants_read(const State& state) {
   if (state.is_busy(Slot::store) || state.pending || !state.may_retry_store()) return false;
   return !state.is_store_known || !state.store_read_at || state.hinted > state.revision() ||
-         state.now - *state.store_read_at >=
-             (is_holder_silent(state) ? Duration{anxious_interval} : Duration{read_interval});
+         state.now - *state.store_read_at >= read_interval_of(state);
 }
 
 bool is_virgin(const State& state) {

@@ -56,6 +56,9 @@ Task<SwapAnswer> FakeStore::swap(Revision expected, core::Record next, std::opti
     core::StoreView& view = backend->view;
     const Revision present = view.record ? view.record->revision : Revision{};
     const bool has_entry = history && std::ranges::count(view.history, history->epoch, &core::HistoryEntry::epoch) != 0;
+    // Its own token is there: this very swap took effect before, and its answer was lost.
+    if (present > expected && !next.token.empty() && view.record->record.token == next.token)
+      return SwapAnswer{Certainty::done, present, std::nullopt, {}};
     if (present != expected || has_entry) return refused(*backend);
     backend->revision_ = Revision{std::max(backend->revision_, present).value + 1};
     view.record = core::VersionedRecord{next, backend->revision_};

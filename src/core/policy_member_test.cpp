@@ -1,0 +1,368 @@
+// Rules of everybody else: who may bid and when (R1, R6, R7), unknown outcomes and the first record (R8, bootstrap),
+// following and coming back (R10).
+#include <gtest/gtest.h>
+
+#include "core/controller.h"
+#include "core/policy_bench.h"
+
+namespace gemel::core::testing {
+namespace {
+
+// ---- R1, R6, R7 ----
+
+/// db2 after the grace period, its heartbeats quiesced.
+State ready_to_bid(NodeSet members = {db1, db2}) {
+  State state = standby(std::move(members));
+  state.now = state.now + ms(650);
+  state.store_read_at = state.now;
+  state.is_quiesced = true;
+  return state;
+}
+
+TEST(Policy, bids_with_the_next_epoch_and_leaves_s_unchanged) {
+  State state = ready_to_bid();
+  const auto decided = decide(state);
+  const auto* swap = decided.swap(SwapPurpose::bid);
+  ASSERT_NE(swap, nullptr);
+  EXPECT_EQ(swap->next.epoch, Epoch{4});
+  EXPECT_EQ(swap->next.holder, db2);
+  EXPECT_EQ(swap->next.members, (NodeSet{db1, db2}));
+  EXPECT_EQ(swap->expected, Revision{10});
+  EXPECT_NE(swap->next.token, state.record()->token);
+  ASSERT_TRUE(swap->history.has_value());
+  EXPECT_EQ(*swap->history, (HistoryEntry{Epoch{4}, db2, false, 0, {}}));
+}
+
+TEST(Policy, never_bids_outside_of_s) {
+  State state = ready_to_bid({db1});
+  state.now = state.now + std::chrono::hours(1);
+  state.store_read_at = state.now;
+  const auto decided = decide(state);
+  EXPECT_EQ(decided.find<action::SwapRecord>(), nullptr);
+  EXPECT_FALSE(decided.fired("quiesce"));
+}
+
+TEST(Policy, never_bids_while_paused) {
+  State state = ready_to_bid();
+  state.store.record->record.state = RecordState::paused;
+  state.now = state.now + std::chrono::hours(1);
+  EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr);
+}
+
+TEST(Policy, does_not_bid_before_t_grace) {
+  State state = standby();
+  state.now = state.now + ms(649);
+  state.store_read_at = state.now;
+  EXPECT_FALSE(decide(state).fired("quiesce"));
+  state.now = state.now + ms(1);
+  EXPECT_EQ(decide(state).last(), "quiesce");
+}
+
+TEST(Policy, the_answer_of_quiesce_restarts_the_count) {
+  State state = standby();
+  state.now = state.now + ms(650);
+  state.store_read_at = state.now;
+  decide(state);
+  const TimePoint confirmed = state.now - ms(100);  // one had left meanwhile
+  const auto decided = end(state, Slot::heartbeat, Certainty::done, payload::LastConfirmation{confirmed});
+  EXPECT_EQ(decided.find<action::SwapRecord>(), nullptr);
+  EXPECT_TRUE(decided.fired("resume_heartbeat"));
+  state.now = confirmed + ms(649);
+  EXPECT_FALSE(decide(state).fired("quiesce"));
+}
+
+TEST(Policy, bids_at_once_when_quiesce_brings_no_newer_confirmation) {
+  State state = standby();
+  const TimePoint confirmed = state.now;
+  state.now = state.now + ms(650);
+  state.store_read_at = state.now;
+  decide(state);
+  const auto decided = end(state, Slot::heartbeat, Certainty::done, payload::LastConfirmation{confirmed});
+  EXPECT_NE(decided.swap(SwapPurpose::bid), nullptr);
+}
+
+TEST(Policy, every_confirmation_restarts_the_count) {
+  State state = standby();
+  state.now = state.now + ms(640);
+  Heard heard{db1, state.peers[db1].beat, std::nullopt, state.now - ms(5)};
+  after(state, heard);
+  state.now = state.now + ms(100);
+  EXPECT_FALSE(decide(state).fired("quiesce"));
+}
+
+TEST(Policy, a_stalled_loop_and_a_new_epoch_restart_the_count) {
+  Controller controller(db2, bench_config(), 1);
+  controller.step({TimePoint{ms(1000)}, event::Tick{}});
+  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1000)});  // a start counts as a confirmation
+  controller.step({TimePoint{ms(1100)}, event::Tick{}});
+  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1000)});
+  controller.step({TimePoint{ms(1201)}, event::Tick{}});
+  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1201)});
+  State state = ready_to_bid();
+  StoreView view = record_of(db1, {db1, db2}, 11);
+  view.record->record.epoch = Epoch{4};
+  adopt(state, view);
+  EXPECT_EQ(state.count_start, state.now);
+  EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr);
+}
+
+State seen_resigned(const char* preferred) {
+  State state = standby();
+  StoreView view = record_of(db1, {db1, db2}, 11);
+  view.record->record.state = RecordState::resigned;
+  view.record->record.preferred = NodeId{preferred};
+  adopt(state, view);
+  return state;
+}
+
+TEST(Policy, a_resignation_lets_a_member_bid_at_once) {
+  for (const char* preferred : {"", "db2"}) {
+    State state = seen_resigned(preferred);
+    EXPECT_EQ(decide(state).last(), "quiesce");
+    EXPECT_NE(end(state, Slot::heartbeat, Certainty::done, payload::LastConfirmation{state.now}).swap(SwapPurpose::bid),
+              nullptr);
+  }
+}
+
+TEST(Policy, who_is_not_preferred_waits_for_t_promote) {
+  State state = seen_resigned("db1");
+  EXPECT_FALSE(decide(state).fired("quiesce"));
+  state.now = state.now + ms(4999);
+  state.store_read_at = state.now;
+  EXPECT_FALSE(decide(state).fired("quiesce"));
+  state.now = state.now + ms(1);
+  state.store_read_at = state.now;
+  EXPECT_EQ(decide(state).last(), "quiesce");
+}
+
+TEST(Policy, a_member_without_a_usable_server_does_not_bid) {
+  for (const auto run : {PostgresRun::absent, PostgresRun::ruined, PostgresRun::starting, PostgresRun::unknown}) {
+    State state = ready_to_bid();
+    state.facts.run = run;
+    EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr) << to_string(run);
+  }
+}
+
+TEST(Policy, heartbeats_are_confirmed_again_when_no_bid_is_open_and_never_of_a_lower_epoch) {
+  State state = ready_to_bid();
+  decide(state);
+  EXPECT_TRUE(state.is_quiesced);  // while the bid is open
+  StoreView view = record_of(db1, {db1}, 11);
+  view.record->record.epoch = Epoch{5};
+  const auto decided = end(state, Slot::store, Certainty::refused, view);
+  ASSERT_NE(decided.find<action::ResumeHeartbeat>(), nullptr);
+  EXPECT_EQ(decided.find<action::ResumeHeartbeat>()->lowest, Epoch{5});
+}
+
+// ---- R8 ----
+
+State with_unknown_bid() {
+  State state = ready_to_bid();
+  decide(state);
+  end(state, Slot::store, Certainty::unknown);
+  return state;
+}
+
+TEST(Policy, an_unknown_transaction_is_sent_again_with_the_same_token) {
+  State state = with_unknown_bid();
+  const auto token = state.pending->swap.next.token;
+  EXPECT_TRUE(decide(state).output.start.empty());  // not at once
+  state.now = state.store_retry_at;
+  const auto decided = decide(state);
+  EXPECT_EQ(decided.rules.front(), "resolve_unknown");
+  ASSERT_NE(decided.swap(SwapPurpose::bid), nullptr);
+  EXPECT_EQ(decided.swap(SwapPurpose::bid)->next.token, token);
+  EXPECT_FALSE(state.has_won());
+}
+
+TEST(Policy, nothing_else_is_written_while_an_outcome_is_unknown) {
+  State state = with_unknown_bid();
+  state.now = state.store_retry_at;
+  EXPECT_EQ(decide(state).swap(SwapPurpose::bid)->expected, Revision{10});
+  end(state, Slot::store, Certainty::unknown);
+  EXPECT_EQ(decide(state).find<action::ReadStore>(), nullptr);
+}
+
+TEST(Policy, its_own_token_resolves_an_unknown_outcome_as_done) {
+  State state = with_unknown_bid();
+  StoreView view = state.store;
+  view.record = VersionedRecord{state.pending->swap.next, Revision{11}};
+  adopt(state, view);
+  EXPECT_TRUE(state.has_won());
+  EXPECT_FALSE(state.pending.has_value());
+}
+
+TEST(Policy, a_later_revision_without_the_token_resolves_it_as_failed) {
+  State state = with_unknown_bid();
+  adopt(state, record_of(db1, {db1}, 11));
+  EXPECT_FALSE(state.pending.has_value());
+  EXPECT_FALSE(state.has_won());
+}
+
+TEST(Policy, the_same_or_an_older_revision_resolves_nothing) {
+  State state = with_unknown_bid();
+  adopt(state, record_of(db1, {db1, db2}, 10));
+  EXPECT_TRUE(state.pending.has_value());
+  adopt(state, record_of(db2, {db2}, 9));  // a stale read
+  EXPECT_TRUE(state.pending.has_value());
+  EXPECT_EQ(state.record()->holder, db1);
+}
+
+TEST(Policy, reads_the_record_on_a_hint_and_now_and_then) {
+  State hinted = standby();
+  EXPECT_NE(after(hinted, event::StoreHint{Revision{11}}).find<action::ReadStore>(), nullptr);
+  State idle = standby();
+  EXPECT_EQ(decide(idle).find<action::ReadStore>(), nullptr);
+  idle.store_read_at = idle.now - std::chrono::seconds(2);
+  EXPECT_NE(decide(idle).find<action::ReadStore>(), nullptr);
+}
+
+// ---- bootstrap ----
+
+State empty_site(const NodeId& self) {
+  State state = blank(self);
+  state.facts.run = PostgresRun::absent;
+  adopt(state, StoreView{});
+  return state;
+}
+
+TEST(Policy, only_the_bootstrapper_creates_the_site) {
+  State other = empty_site(db2);
+  const auto decided = decide(other);
+  EXPECT_EQ(decided.last(), "wait_for_record");
+  EXPECT_TRUE(decided.output.start.empty());
+
+  State first = empty_site(db1);
+  EXPECT_NE(decide(first).find<action::ClaimIntent>(), nullptr);
+  EXPECT_NE(end(first, Slot::store, Certainty::done, payload::IntentOwner{"db1"}).find<action::Bootstrap>(), nullptr);
+  first.facts.system_id = "system";
+  end(first, Slot::postgres, Certainty::done);
+  first.facts.run = PostgresRun::stopped;
+  first.facts.bootstrap_pending = true;
+  const auto last = decide(first);
+  const auto* swap = last.swap(SwapPurpose::create);
+  ASSERT_NE(swap, nullptr);
+  EXPECT_EQ(swap->expected, Revision{0});
+  EXPECT_EQ(swap->next.epoch, Epoch{1});
+  EXPECT_EQ(swap->next.members, NodeSet{db1});
+  EXPECT_EQ(swap->next.system_id, "system");
+}
+
+TEST(Policy, a_bootstrapper_whose_intent_belongs_to_another_creates_nothing) {
+  State state = empty_site(db1);
+  decide(state);
+  const auto decided = end(state, Slot::store, Certainty::done, payload::IntentOwner{"db2"});
+  EXPECT_EQ(decided.find<action::Bootstrap>(), nullptr);
+}
+
+TEST(Policy, never_bootstraps_over_data_or_before_the_store_answered) {
+  State data = empty_site(db1);
+  data.facts.run = PostgresRun::stopped;
+  EXPECT_TRUE(decide(data).output.start.empty());
+  State deaf = blank(db1);
+  deaf.facts.run = PostgresRun::absent;
+  EXPECT_EQ(decide(deaf).last(), "observe");
+}
+
+// ---- R10 ----
+
+/// db2 once served epoch 2 on timeline 4; db1 has epoch 3 on timeline 5.
+State left_behind(NodeSet members) {
+  State state = standby(std::move(members));
+  state.facts.run = PostgresRun::stopped;
+  state.facts.served = Epoch{2};
+  state.facts.timeline = 4;
+  state.store.history.insert(state.store.history.begin(), HistoryEntry{Epoch{2}, db2, true, 4, Lsn{50}});
+  return state;
+}
+
+TEST(Policy, rewinds_to_the_holder_when_the_history_is_complete) {
+  State state = left_behind({db1});
+  const auto decided = decide(state);
+  EXPECT_EQ(decided.last(), "rewind");
+  EXPECT_EQ(decided.find<action::Rewind>()->source, db1);
+}
+
+TEST(Policy, never_rewinds_or_copies_while_in_s) {
+  State state = left_behind({db1, db2});
+  EXPECT_EQ(decide(state).last(), "wait_to_be_cut");
+  for (const auto run : {PostgresRun::absent, PostgresRun::ruined}) {
+    state.facts.run = run;
+    const auto decided = decide(state);
+    EXPECT_EQ(decided.last(), "member_without_data");
+    EXPECT_TRUE(decided.output.start.empty());
+  }
+}
+
+TEST(Policy, waits_for_the_source_to_checkpoint_and_to_be_primary_of_this_epoch) {
+  State incomplete = left_behind({db1});
+  incomplete.store.history.back().complete = false;
+  EXPECT_EQ(decide(incomplete).last(), "wait_for_source");
+  State deposed = left_behind({db1});
+  deposed.peers[db1].beat.epoch = Epoch{2};
+  EXPECT_EQ(decide(deposed).last(), "wait_for_source");
+  State silent = left_behind({db1});
+  silent.peers.clear();
+  EXPECT_EQ(decide(silent).last(), "wait_for_source");
+}
+
+TEST(Policy, copies_instead_of_rewinding_when_the_timeline_number_proves_nothing) {
+  State same_number = left_behind({db1});
+  same_number.facts.timeline = 5;  // two promotions with one number
+  EXPECT_NE(decide(same_number).find<action::Clone>(), nullptr);
+  State unknown_epoch = left_behind({db1});
+  unknown_epoch.store.history.front().complete = false;
+  EXPECT_NE(decide(unknown_epoch).find<action::Clone>(), nullptr);
+  State of_another = left_behind({db1});
+  of_another.store.history.front().node = db1;
+  EXPECT_NE(decide(of_another).find<action::Clone>(), nullptr);
+}
+
+TEST(Policy, stops_and_rewinds_a_standby_beyond_the_fork) {
+  State state = standby({db1});
+  state.facts.timeline = 4;
+  state.facts.is_receiving = false;
+  state.facts.wal_end = Lsn{101};  // the fork is at 100
+  state.not_receiving_since = state.now - ms(3000);
+  EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
+  const auto decided = end(state, Slot::postgres, Certainty::done);
+  EXPECT_EQ(decided.last(), "rewind");
+}
+
+TEST(Policy, copies_anew_after_a_minute_without_receiving) {
+  State state = standby({db1});
+  state.not_receiving_since = state.now - ms(59'999);
+  EXPECT_EQ(decide(state).last(), "stand_by");
+  state.now = state.now + ms(1);
+  EXPECT_EQ(decide(state).last(), "stop_hopeless");
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+}
+
+TEST(Policy, follows_the_holder) {
+  State stopped = standby({db1});
+  stopped.facts.run = PostgresRun::stopped;
+  ASSERT_NE(decide(stopped).find<action::StartPostgres>(), nullptr);
+  State elsewhere = standby();
+  elsewhere.facts.upstream = NodeId{"db3"};
+  const auto decided = decide(elsewhere);
+  ASSERT_NE(decided.find<action::Follow>(), nullptr);
+  EXPECT_EQ(decided.find<action::Follow>()->upstream, db1);
+}
+
+TEST(Policy, a_failed_procedure_is_tried_again_after_200_ms_then_twice_as_long) {
+  State state = standby({db1});
+  state.facts.run = PostgresRun::absent;
+  decide(state);
+  end(state, Slot::postgres, Certainty::refused);
+  state.facts.run = PostgresRun::ruined;
+  EXPECT_EQ(state.postgres_retry_at, state.now + ms(200));
+  EXPECT_EQ(decide(state).find<action::Clone>(), nullptr);
+  state.now = state.postgres_retry_at;
+  hear(state, db1, PostgresRun::primary);
+  EXPECT_NE(decide(state).find<action::Clone>(), nullptr);
+  end(state, Slot::postgres, Certainty::refused);
+  EXPECT_EQ(state.postgres_retry_at, state.now + ms(400));
+}
+
+}  // namespace
+}  // namespace gemel::core::testing
