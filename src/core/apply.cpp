@@ -19,9 +19,9 @@ void back_off_postgres(State& state) {
   state.postgres_retry_at = state.now + state.postgres_backoff;
 }
 
-void back_off_store(State& state) {
-  state.store_retry_at = state.now + store_backoff + milliseconds(state.random.below(30));
-}
+TimePoint store_retry(State& state) { return state.now + store_backoff + milliseconds(state.random.below(30)); }
+
+void back_off_store(State& state) { state.store_retry_at = store_retry(state); }
 
 /// What a run of PostgreSQL was good for ends with it: also its epoch, so that the next promotion must win another.
 void forget_run(State& state) {
@@ -151,7 +151,11 @@ void end_swap(State& state, const action::SwapRecord& swap, const event::ActionE
 
 void end_store(State& state, const ActionKind& kind, const event::ActionEnded& ended) {
   if (const auto* swap = std::get_if<action::SwapRecord>(&kind)) return end_swap(state, *swap, ended);
-  if (ended.certainty != Certainty::done) return back_off_store(state);
+  if (ended.certainty != Certainty::done) {
+    if (!std::holds_alternative<action::ReadStore>(kind)) return back_off_store(state);
+    state.read_retry_at = store_retry(state);
+    return;
+  }
   if (std::holds_alternative<action::ReadStore>(kind)) {
     if (const auto* view = std::get_if<StoreView>(&ended.payload)) adopt(state, *view);
   } else if (std::holds_alternative<action::ClaimIntent>(kind)) {
@@ -165,6 +169,7 @@ void end_store(State& state, const ActionKind& kind, const event::ActionEnded& e
 }
 
 void end_server(State& state, const ActionKind& kind, bool is_done) {
+  if (std::holds_alternative<action::KillPostgres>(kind)) state.has_kill_failed = !is_done;
   if (std::holds_alternative<action::Bootstrap>(kind)) {
     if (is_done) {
       state.facts.run = PostgresRun::unknown;  // the next observation tells the system identifier

@@ -62,6 +62,7 @@ TimePoint next_wake(const State& state) {
   consider(state.permit_until());
   consider(state.count_start + state.timers().grace);
   consider(state.store_retry_at);
+  consider(state.read_retry_at);
   consider(state.postgres_retry_at);
   for (const auto& [node, peer] : state.peers) {
     if (peer.confirmed) consider(*peer.confirmed + state.timers().suspect);

@@ -253,10 +253,9 @@ TEST(Policy, a_stop_that_overran_is_finished_by_a_kill) {
   State state = primary();
   after(state, event::SwitchoverAsked{1, db2});
   end(state, Slot::postgres, Certainty::done);
-  end(state, Slot::postgres, Certainty::unknown);
+  const auto decided = end(state, Slot::postgres, Certainty::unknown);
   EXPECT_FALSE(state.is_serving());  // what remains is behind the shut gate
-  state.now = state.postgres_retry_at;
-  EXPECT_NE(decide(state).find<action::KillPostgres>(), nullptr);
+  EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
 }
 
 // ---- stop of the agent ----
@@ -277,6 +276,23 @@ TEST(Policy, stop_without_a_standby_just_stops_and_starts_nothing_any_more) {
   const auto decided = decide(state);
   EXPECT_EQ(decided.last(), "stopping");
   EXPECT_TRUE(decided.output.start.empty());
+}
+
+TEST(Policy, cleans_up_a_crash_at_once_whatever_failed_before) {
+  State state = primary();
+  state.postgres_backoff = std::chrono::seconds(15);  // e.g. checkpoints that ran into their deadline
+  state.slots.emplace(Slot::postgres, InFlight{ActionId{77}, action::Checkpoint{}});
+  end(state, Slot::postgres, Certainty::unknown);
+  const auto decided = after(state, event::PostgresExited{});
+  EXPECT_TRUE(decided.fired("clean_up_crash"));
+  EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
+}
+
+TEST(Policy, backs_off_after_a_kill_that_failed) {
+  State state = primary();
+  (void)after(state, event::PostgresExited{});
+  end(state, Slot::postgres, Certainty::unknown);
+  EXPECT_EQ(decide(state).find<action::KillPostgres>(), nullptr);
 }
 
 }  // namespace

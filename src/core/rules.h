@@ -19,7 +19,7 @@ Record next_record(State& state);
 /// Starts a compare-and-swap against the known revision.
 void start_swap(State& state, Decision& decision, SwapPurpose purpose, Record next,
                 std::optional<HistoryEntry> history = {});
-/// The store can be asked now and nothing is unresolved.
+/// The store can be written now: nothing is unresolved, and at most a read is in the way (which a write preempts).
 bool is_store_free(const State& state);
 /// A PostgreSQL procedure can start now.
 bool is_postgres_free(const State& state);

@@ -40,9 +40,11 @@ void bid(State& state, Decision& decision) {
   next.holder = state.self;
   next.state = RecordState::normal;
   next.preferred = NodeId{};
-  decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " +
-                                     state.record()->holder.name +
-                                     (state.record()->state == RecordState::resigned ? " resigned" : " is gone"));
+  const Record& record = *state.record();
+  const std::string reason = record.holder == state.self             ? "PostgreSQL here has ended"
+                             : record.state == RecordState::resigned ? record.holder.name + " resigned"
+                                                                     : record.holder.name + " is gone";
+  decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " + reason);
   const HistoryEntry entry{next.epoch, state.self, false, 0, {}};
   start_swap(state, decision, SwapPurpose::bid, std::move(next), entry);
 }

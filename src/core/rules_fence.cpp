@@ -128,7 +128,9 @@ constexpr Rule table[] = {
        kill(s, d);
      }},
     {"clean_up_crash", "R9", "PostgreSQL ended by itself", "gate, address, kill what remains of it", false,
-     [](const State& s) { return s.is_crash_unclean && !is_ending(s) && s.may_retry_postgres(); },
+     [](const State& s) {
+       return s.is_crash_unclean && !is_ending(s) && (!s.has_kill_failed || s.may_retry_postgres());
+     },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "PostgreSQL ended by itself or a procedure failed: what remains of it is killed");
        stop_serving(s, d);

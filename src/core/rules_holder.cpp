@@ -132,7 +132,7 @@ bool needs_history(const State& state) {
 
 void complete_history(State& state, Decision& decision) {
   const auto fork = state.fork.value_or(payload::Promoted{state.facts.timeline, Lsn{}});
-  decision.start(action::CompleteHistory{{state.record()->epoch, state.self, true, fork.timeline, fork.switch_lsn}});
+  decision.preempt(action::CompleteHistory{{state.record()->epoch, state.self, true, fork.timeline, fork.switch_lsn}});
 }
 
 constexpr Rule table[] = {

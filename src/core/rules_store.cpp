@@ -30,7 +30,7 @@ Duration read_interval_of(const State& state) {
 }
 
 bool wants_read(const State& state) {
-  if (state.is_busy(Slot::store) || state.pending || !state.may_retry_store()) return false;
+  if (state.is_busy(Slot::store) || state.pending || state.now < state.read_retry_at) return false;
   return !state.is_store_known || !state.store_read_at || state.hinted > state.revision() ||
          state.now - *state.store_read_at >= read_interval_of(state);
 }
@@ -75,7 +75,7 @@ constexpr Rule table[] = {
      [](const State& s) { return may_bootstrap(s) && !s.owns_bootstrap && is_store_free(s) && s.may_retry_store(); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "no record and no data: claims the intent to create the database");
-       d.start(action::ClaimIntent{"bootstrap"});
+       d.preempt(action::ClaimIntent{"bootstrap"});
        (void)s;
      }},
     {"bootstrap_init", "bootstrap", "the intent is ours", "initialise the database", false,
@@ -101,7 +101,12 @@ constexpr Rule table[] = {
 
 std::span<const Rule> store() { return table; }
 
-bool is_store_free(const State& state) { return !state.is_busy(Slot::store) && !state.pending; }
+bool is_store_free(const State& state) {
+  if (state.pending) return false;
+  const auto busy = state.slots.find(Slot::store);
+  return busy == state.slots.end() || std::holds_alternative<action::ReadStore>(busy->second.kind);
+}
+
 bool is_postgres_free(const State& state) { return !state.is_busy(Slot::postgres) && state.may_retry_postgres(); }
 
 Record next_record(State& state) {
@@ -117,7 +122,7 @@ void start_swap(State& state, Decision& decision, SwapPurpose purpose, Record ne
                 std::optional<HistoryEntry> history) {
   action::SwapRecord swap{purpose, state.revision(), std::move(next), std::move(history)};
   state.pending = PendingSwap{swap, true};
-  decision.start(std::move(swap));
+  decision.preempt(std::move(swap));
 }
 
 }  // namespace gemel::core::rules

@@ -96,6 +96,8 @@ struct State {
   TimePoint postgres_retry_at;
   Duration postgres_backoff{0};
   TimePoint store_retry_at;
+  TimePoint read_retry_at;       // of reads alone: a failed read must not delay a bid
+  bool has_kill_failed = false;  // the last KillPostgres did not end: back off before the next
 
   // service
   Epoch opened;                         // the gate is open for this epoch
