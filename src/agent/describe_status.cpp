@@ -105,6 +105,9 @@ std::vector<std::string> database_problems(const DatabaseView& view) {
     problems.emplace_back("the heartbeat thread has no real-time priority: a starved host may lose its permit");
   if (state.is_serving() && state.shut_since)
     problems.emplace_back("this primary's gate is shut: a member does not confirm its heartbeats");
+  if (state.is_serving() && !view.is_address_held) {
+    problems.emplace_back("this primary does not hold the virtual address: another machine answers for it, see events");
+  }
   if (state.pending && !state.pending->is_in_flight)
     problems.emplace_back("a change of the record has an unknown outcome; etcd does not answer");
   if (state.last_rule.starts_with("halt_"))

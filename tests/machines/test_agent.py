@@ -120,5 +120,23 @@ def test_a_killed_agent_comes_back_and_adopts_the_database(lab):
     assert lab.inside(primary, "head", "-n1", "/var/lib/gemel/postgres/data/postmaster.pid") == postmaster
 
 
+def test_an_address_that_a_stranger_has_is_refused_with_the_reason(lab):
+    """The new primary does not take it, says whose it is, and takes it as soon as it is free."""
+    address = lab.environment()["GEMEL_DSN"].split()[0].removeprefix("host=") + "/32"
+    old = lab.primary()
+    change = lambda verb: subprocess.run(lab.in_client("ip", "address", verb, address, "dev", "eth0"), check=True)
+    change("add")
+    try:
+        lab.gemel("switchover", "--yes")
+        wait_until("status says that the address is not here",
+                   lambda: "does not hold the virtual address" in str(lab.site()), 15)
+        assert "is held by" in lab.gemel("events").stdout
+    finally:
+        change("del")
+    wait_until("the address is taken once it is free",
+               lambda: "does not hold the virtual address" not in str(lab.site()), 15)
+    assert lab.wait_healthy(20)["primary"] != old
+
+
 if __name__ == "__main__":
     throw_garbage(sys.argv[2:], int(sys.argv[1]))
