@@ -62,12 +62,7 @@ DatabaseNode::~DatabaseNode() = default;
 void DatabaseNode::start() {
   parts_.postgres->on_exit([this] { feed(core::event::PostgresExited{}); });
   parts_.heartbeat->on_heard([this](adapters::heartbeat::Heard heard) {
-    const auto& beat = heard.beat;
-    feed(core::Heard{
-        heard.from,
-        {beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end, beat.is_receiving},
-        heard.confirmed_send_time,
-        parts_.heartbeat->last_confirmation()});
+    feed(core::Heard{heard.from, heard.beat, heard.confirmed_send_time, parts_.heartbeat->last_confirmation()});
   });
   parts_.gate->on_lost([this] {
     events_.add(runtime::LogLevel::warn, "gate_lost",
@@ -144,9 +139,7 @@ void DatabaseNode::at_once(const core::ActionKind& kind) {
   } else if (std::holds_alternative<DropAddress>(kind)) {
     drop_address();
   } else if (const auto* say = std::get_if<Say>(&kind)) {
-    const auto& beat = say->beat;
-    parts_.heartbeat->say({beat.epoch, beat.holder, beat.revision, beat.state, beat.run, beat.timeline, beat.wal_end,
-                           beat.is_receiving, false});
+    parts_.heartbeat->say(say->beat);
   } else if (const auto* resume = std::get_if<ResumeHeartbeat>(&kind)) {
     parts_.heartbeat->resume(resume->lowest);
   }

@@ -265,7 +265,9 @@ std::set<std::string> metric_names(const std::string& text) {
     if (std::regex_match(line, match, comment)) {
       const bool is_new = (match[1] == "HELP" ? helped : typed).insert(match[2]).second;
       EXPECT_TRUE(is_new) << "twice: " << line;
-      if (match[1] == "TYPE") EXPECT_EQ(match[3], "gauge");
+      // What only grows is a counter and is called so; everything else is a gauge.
+      if (match[1] == "TYPE")
+        EXPECT_EQ(match[3], std::string(match[2]).ends_with("_total") ? "counter" : "gauge") << line;
     } else if (std::regex_match(line, match, sample)) {
       EXPECT_TRUE(helped.contains(match[1]) && typed.contains(match[1])) << line;
       EXPECT_TRUE(std::string(match[1]).starts_with("gemel_")) << line;
@@ -294,13 +296,13 @@ TEST_F(Endpoint, metrics_are_in_the_text_format) {
   for (const auto* name :
        {"gemel_info", "gemel_uptime_seconds", "gemel_epoch", "gemel_etcd_has_quorum", "gemel_balancer_server_up",
         "gemel_primary", "gemel_gate_open", "gemel_standby_lag_bytes", "gemel_heartbeat_heard_age_seconds",
-        "gemel_heartbeat_rejected_packets", "gemel_postgres_write_probe_age_seconds"})
+        "gemel_heartbeat_rejected_total", "gemel_postgres_write_probe_age_seconds"})
     EXPECT_TRUE(names.contains(name)) << name;
   EXPECT_THAT(text, HasSubstr("\ngemel_primary 1\n"));
   EXPECT_THAT(text, HasSubstr("\ngemel_epoch 3\n"));
   EXPECT_THAT(text, HasSubstr("\ngemel_standby_lag_bytes{standby=\"db3\"} 5000000000\n"));
   EXPECT_THAT(text, HasSubstr("\ngemel_balancer_server_up{server=\"ccm2\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("\ngemel_heartbeat_rejected_packets{reason=\"replayed\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\ngemel_heartbeat_rejected_total{reason=\"replayed\"} 7\n"));
 }
 
 TEST_F(Endpoint, metrics_of_a_host_without_a_database_name_no_database) {

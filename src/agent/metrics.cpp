@@ -1,5 +1,6 @@
 #include "agent/metrics.h"
 
+#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -16,6 +17,11 @@ class Page {
   void gauge(const std::string& name, const std::string& help, double value,
              const std::map<std::string, std::string>& labels = {}) {
     prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels).Set(value);
+  }
+  void counter(const std::string& name, const std::string& help, std::uint64_t value,
+               const std::map<std::string, std::string>& labels = {}) {
+    prometheus::BuildCounter().Name(name).Help(help).Register(registry_).Add(labels).Increment(
+        static_cast<double>(value));
   }
   [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
@@ -47,15 +53,15 @@ void add_database(Page& page, const api::HostStatus& status) {
 }
 
 void add_heartbeat(Page& page, const adapters::heartbeat::HeartbeatStats& stats) {
-  page.gauge("gemel_heartbeat_sent_packets", "Heartbeats sent since start", static_cast<double>(stats.sent));
-  page.gauge("gemel_heartbeat_accepted_packets", "Heartbeats accepted since start", static_cast<double>(stats.heard));
+  page.counter("gemel_heartbeat_sent_total", "Heartbeats sent since start", stats.sent);
+  page.counter("gemel_heartbeat_accepted_total", "Heartbeats accepted since start", stats.heard);
   const std::map<std::string, std::uint64_t> rejected = {{"not_authentic", stats.not_authentic},
                                                          {"replayed", stats.replayed},
                                                          {"session_unknown", stats.session_unknown},
                                                          {"other_cluster", stats.other_cluster}};
   for (const auto& [reason, count] : rejected) {
-    page.gauge("gemel_heartbeat_rejected_packets", "Packets that were not believed, by reason",
-               static_cast<double>(count), {{"reason", reason}});
+    page.counter("gemel_heartbeat_rejected_total", "Packets that were not believed, by reason", count,
+                 {{"reason", reason}});
   }
   page.gauge("gemel_heartbeat_realtime", "1 when the heartbeat thread has real-time priority",
              stats.is_realtime ? 1 : 0);

@@ -10,13 +10,13 @@
 namespace gemel::core {
 
 struct Beat {
-  Epoch epoch;  // the highest the sender knows
-  NodeId holder;
-  Revision revision;  // of the record the sender knows: a higher one than ours is a hint to read
+  Epoch epoch = {};  // the highest the sender knows
+  NodeId holder = {};
+  Revision revision = {};  // of the record the sender knows: a higher one than ours is a hint to read
   RecordState state = RecordState::normal;
   PostgresRun run = PostgresRun::unknown;
   std::uint32_t timeline = 0;
-  Lsn wal_end;
+  Lsn wal_end = {};
   bool is_receiving = false;
   bool operator==(const Beat&) const = default;
 };

@@ -9,25 +9,13 @@
 #include "base/ids.h"
 #include "base/lsn.h"
 #include "base/time.h"
-#include "core/postgres_facts.h"
-#include "core/record.h"
+#include "core/beat.h"
 #include "runtime/task_scope.h"
 
 namespace gemel::adapters::heartbeat {
 
 /// What the loop wants to be said of this host. Names are at most 63 bytes (longer ones are refused at start).
-struct Beat {
-  Epoch epoch = {};
-  NodeId holder = {};
-  Revision revision = {};
-  core::RecordState state = core::RecordState::normal;
-  core::PostgresRun run = core::PostgresRun::unknown;
-  std::uint32_t timeline = 0;
-  Lsn wal_end = {};
-  bool is_receiving = false;
-  bool is_ready = false;
-  bool operator==(const Beat&) const = default;
-};
+using core::Beat;
 
 struct Heard {
   NodeId from;

@@ -97,7 +97,6 @@ Body encode(const Packet& packet) {
   out.number(message.timeline, 4);
   out.number(message.wal_end.value);
   out.number(message.is_receiving ? 1 : 0, 1);
-  out.number(message.is_ready ? 1 : 0, 1);
   out.name(message.holder);
   return body;
 }
@@ -123,7 +122,6 @@ std::optional<Packet> decode(const Body& body) {
   message.timeline = static_cast<std::uint32_t>(in.number(4));
   message.wal_end = {in.number()};
   message.is_receiving = in.flag();
-  message.is_ready = in.flag();
   message.holder = in.name();
   if (!in.is_valid() || packet.session == 0) return std::nullopt;
   return packet;
@@ -155,8 +153,7 @@ Message to_message(const Beat& beat) {
           .run = beat.run,
           .timeline = beat.timeline,
           .wal_end = beat.wal_end,
-          .is_receiving = beat.is_receiving,
-          .is_ready = beat.is_ready};
+          .is_receiving = beat.is_receiving};
 }
 
 Beat to_beat(const Message& message) {
@@ -167,8 +164,7 @@ Beat to_beat(const Message& message) {
           .run = message.run,
           .timeline = message.timeline,
           .wal_end = message.wal_end,
-          .is_receiving = message.is_receiving,
-          .is_ready = message.is_ready};
+          .is_receiving = message.is_receiving};
 }
 
 bool prepare_cryptography() { return sodium_init() >= 0; }

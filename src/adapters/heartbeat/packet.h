@@ -37,7 +37,6 @@ struct Message {
   std::uint32_t timeline = 0;
   Lsn wal_end = {};
   bool is_receiving = false;
-  bool is_ready = false;
   bool operator==(const Message&) const = default;
 };
 Message to_message(const Beat& beat);

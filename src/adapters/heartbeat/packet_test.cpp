@@ -33,7 +33,6 @@ class HeartbeatPacket : public ::testing::Test {
     packet.message.run = static_cast<core::PostgresRun>(random.below(7));
     packet.message.timeline = static_cast<std::uint32_t>(random.next());
     packet.message.is_receiving = random.below(2) == 1;
-    packet.message.is_ready = random.below(2) == 1;
     packet.message.holder = Name(std::string(random.below(64), 'h'));
     return packet;
   }
@@ -105,8 +104,7 @@ TEST_F(HeartbeatPacket, beats_survive_the_fixed_form) {
                   .run = core::PostgresRun::standby,
                   .timeline = 3,
                   .wal_end = {99},
-                  .is_receiving = true,
-                  .is_ready = true};
+                  .is_receiving = true};
   EXPECT_EQ(to_beat(to_message(beat)), beat);
 }
 
