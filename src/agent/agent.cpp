@@ -62,7 +62,7 @@ Task<Status> Agent::start() {
 }
 
 Task<Status> Agent::start_database() {
-  auto node = co_await make_database_node(executor_, config_, events_, inputs_);
+  auto node = co_await make_database_node(executor_, config_, &events_, &inputs_);
   if (!node) co_return std::unexpected(node.error());
   database_ = std::move(*node);
   database_->start();

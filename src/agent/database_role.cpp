@@ -109,8 +109,8 @@ core::Config controller_config(const site::HostConfig& config) {
 }
 
 runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::asio::any_io_executor executor,
-                                                                        site::HostConfig config, EventLog& events,
-                                                                        InputRing& inputs) {
+                                                                        site::HostConfig config, EventLog* events,
+                                                                        InputRing* inputs) {
   const core::Config checked = controller_config(config);
   const NodeId self = config.self().id();
   if (const auto mistakes = core::check_config(self, checked); !mistakes.empty())
@@ -142,7 +142,7 @@ runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::a
   parts.addresses = addresses_of(config);
   std::random_device entropy;
   const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
-  co_return std::make_unique<DatabaseNode>(executor, self, checked, seed, std::move(parts), events, inputs);
+  co_return std::make_unique<DatabaseNode>(executor, self, checked, seed, std::move(parts), *events, *inputs);
 }
 
 }  // namespace gemel::agent

@@ -11,8 +11,8 @@ namespace gemel::agent {
 
 /// The gate is installed, heartbeats are bound, PostgreSQL is adopted if it runs. Errors name what to mend.
 runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::asio::any_io_executor executor,
-                                                                        site::HostConfig config, EventLog& events,
-                                                                        InputRing& inputs);
+                                                                        site::HostConfig config, EventLog* events,
+                                                                        InputRing* inputs);
 
 /// The controller's configuration for this host.
 core::Config controller_config(const site::HostConfig& config);

@@ -301,13 +301,14 @@ TEST_F(GateTraffic, shuts_in_time_when_nobody_refreshes) {
     const TimePoint begin = runtime::boot_now();
     TimePoint last = begin;
     while (connection->round_trip(40ms)) last = runtime::boot_now();
-    EXPECT_LE(last - begin, life + gate_lateness);
-    EXPECT_GE(last - begin, life - 30ms);
+    EXPECT_LE(last - begin, life + gate_lateness);  // safety: never late, in no round
     delays.push_back(as_milliseconds(last - begin - life));
     ASSERT_TRUE(gate->refresh(30s));
     ASSERT_TRUE(connection->receive(5s));
   }
   std::ranges::sort(delays);
+  // Availability: not much too early either. The median, because a starved client may miss an answer of its own.
+  EXPECT_GE(delays[delays.size() / 2], -30.0);
   std::printf("last answer relative to the end of the time-out: min %.1f median %.1f max %.1f ms\n", delays.front(),
               delays[delays.size() / 2], delays.back());
 }
