@@ -300,11 +300,7 @@ std::string DatabaseNode::doing() const {
 runtime::Task<void> DatabaseNode::stop(Duration limit) {
   feed(core::event::StopAsked{});
   const TimePoint deadline = runtime::boot_now() + limit;
-  while (!is_over_ && runtime::boot_now() < deadline) {
-    const auto run = state().facts.run;
-    const bool is_up =
-        run == core::PostgresRun::primary || run == core::PostgresRun::standby || run == core::PostgresRun::starting;
-    if (!is_up && !state().hand_over && !state().is_busy(core::Slot::postgres)) break;
+  while (!is_over_ && runtime::boot_now() < deadline && !state().has_stopped()) {
     co_await runtime::sleep_for(std::chrono::milliseconds(20));
   }
   // Heartbeats go on being heard: nothing may be decided any more by what they say.

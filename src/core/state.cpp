@@ -54,6 +54,12 @@ TimePoint State::permit_until() const {
   return until;
 }
 
+bool State::has_stopped() const {
+  const bool is_up =
+      facts.run == PostgresRun::primary || facts.run == PostgresRun::standby || facts.run == PostgresRun::starting;
+  return !is_up && !hand_over && !is_busy(Slot::postgres);
+}
+
 bool State::is_diverged() const {
   if (must_rewind) return true;
   return record() != nullptr && !is_holder() && facts.served.value != 0 && record()->epoch > facts.served;

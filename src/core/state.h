@@ -140,6 +140,8 @@ struct State {
   /// R5: until when this holder may serve, by what its members confirmed. now + T_lease when nobody must confirm.
   [[nodiscard]] TimePoint permit_until() const;
   [[nodiscard]] bool is_serving() const { return opened.value != 0; }
+  /// What `is_stopping` asked for is done: nothing runs, nothing is being handed over.
+  [[nodiscard]] bool has_stopped() const;
   /// R10: the directory has WAL of an epoch that others have left behind.
   [[nodiscard]] bool is_diverged() const;
   /// pg_rewind may be believed: this directory's timeline is that of an epoch of its own which the history knows.
