@@ -13,7 +13,7 @@ from .paths import LabError
 from .run import run, works
 
 HEALTHY_SECONDS = 60
-LEGACY_GROUP = "/sys/fs/cgroup/systemd/gemel-lab"
+LEGACY_GROUP = "/sys/fs/cgroup/systemd/" + paths.GROUP
 FREE_BYTES_NEEDED = 2 << 30
 NEEDED = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
           "nsenter": "util-linux"}

@@ -16,7 +16,8 @@ RUN = "/run/gemel-lab"              # locks, process ids, mounts; removed by `do
 RENDERED = STATE + "/rendered"
 PUBLIC = RUN + "/public"            # certificates any user of this host may read
 CGROUP = RUN + "/cgroup2"           # a cgroup2 mount of our own: the host may still use version 1
-CGROUP_ROOT = CGROUP + "/gemel-lab"
+GROUP = os.environ.get("GEMEL_LAB_GROUP", "gemel-lab")  # control groups have no namespace here: see lab/beside
+CGROUP_ROOT = CGROUP + "/" + GROUP
 
 SWITCH = "gemel-switch"             # namespace that holds the bridge, away from the host's own firewall
 BRIDGE = "br0"
