@@ -164,13 +164,20 @@ def base(say):
         install(building, PACKAGES, log)
         in_chroot(building, "apt-get", "-q", "-y", "upgrade", log=log)
         finish_base(building)
-    used = paths.read_text(paths.RUN + "/site")
+    used = layers_in_use()
     for old in glob.glob(f"{paths.CACHE}/base-*") + glob.glob(f"{paths.CACHE}/packages-*"):
         if old not in used:
             remove_tree(old)
     os.rename(building, target)
     say(f"base image ready after {time.monotonic() - began:.0f} s")
     return target
+
+
+def layers_in_use():
+    """What the machines of every lab on this host stand on, as text: that of this one and of those beside it."""
+    keepers = [paths.read_text(name).strip() for name in glob.glob("/run/gemel-beside/*")]
+    sites = [f"/proc/{keeper}/root{paths.RUN}/site" for keeper in keepers + ["1"] if keeper]
+    return "".join(paths.read_text(site) for site in [paths.RUN + "/site", *sites])
 
 
 def package_files():
@@ -236,7 +243,7 @@ def install_packages(root, inside, log):
 
 def forget_old_layers(keep):
     """Removes package layers no site uses; a running site's layer must stay under it."""
-    used = paths.read_text(paths.RUN + "/site")
+    used = layers_in_use()
     for old in glob.glob(f"{paths.CACHE}/packages-*"):
         if old != keep and old not in used:
             remove_tree(old)
