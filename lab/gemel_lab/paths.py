@@ -11,7 +11,7 @@ SITE_FILE = os.environ.get("GEMEL_LAB_SITE", os.path.join(LAB_DIR, "site.toml"))
 PACKAGE_DIR = os.environ.get("GEMEL_LAB_PACKAGES", os.path.join(REPOSITORY, "build", "release"))
 
 CACHE = "/var/cache/gemel-lab"      # images; survives `down`
-STATE = "/var/lib/gemel-lab"        # upper layers, rendered site, console logs; removed by `down`
+STATE = os.environ.get("GEMEL_LAB_STATE", "/var/lib/gemel-lab")  # upper layers, rendered site, consoles; removed by `down`
 RUN = "/run/gemel-lab"              # locks, process ids, mounts; removed by `down`
 RENDERED = STATE + "/rendered"
 PUBLIC = RUN + "/public"            # certificates any user of this host may read
