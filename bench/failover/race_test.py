@@ -88,7 +88,8 @@ def test_every_round_begins_with_another_contestant():
 @pytest.mark.parametrize("words, expected", [
     ([], ["gemel", "patroni-fastest", "patroni-defaults"]), (["--only", "gemel"], ["gemel"]),
     (["--only", "patroni", "--settings", "defaults"], ["patroni-defaults"]),
-    (["--settings", "fastest"], ["gemel", "patroni-fastest"])])
+    (["--settings", "fastest"], ["gemel", "patroni-fastest"]),
+    (["--only", "gemel", "--site", str(options.ROOT / "lab" / "site.toml")], ["gemel", "gemel-site"])])
 def test_contestants(words, expected):
     assert options.contestants(options.parser().parse_args(words)) == expected
 
@@ -161,6 +162,7 @@ def test_balancer_asks_patroni_about_both_servers():
     (["--repetitions", "0"], "not a number of repetitions"), (["--repetitions", "many"], "not a number of repetitions"),
     (["--faults", "crash,flood"], "no fault flood; there are crash,poweroff"), (["--faults", ","], "no fault named"),
     (["--only", "pacemaker"], "invalid choice"), (["--settings", "slow"], "invalid choice"),
+    (["--site", "nowhere.toml"], "is not a site file"),
     (["--continue", "nowhere.json"], "not the .json file of an earlier race"), (["--speed"], "unrecognized arguments")])
 def test_bad_arguments_are_told_and_touch_nothing(words, message):
     done = subprocess.run([str(HERE / "run"), *words], capture_output=True, text=True, check=False)
@@ -198,7 +200,6 @@ class FakeSite:
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
     site = FakeSite()
-    monkeypatch.setattr(command, "site_named", lambda _name: site)
     monkeypatch.setattr(command, "EVIDENCE", tmp_path / "evidence")
     monkeypatch.setattr(repetition, "run", lambda _site, fault, number: row(
         fault=fault, number=number, trouble="late" if fault == "poweroff" else ""))
@@ -207,7 +208,7 @@ def fake(monkeypatch, tmp_path):
 
 def test_a_site_in_trouble_is_replaced_before_the_next_fault(fake, tmp_path):
     race = race_of(tmp_path)
-    command.block(race, 1, "gemel", ["crash", "poweroff", "isolate"])
+    command.block(race, 1, fake, ["crash", "poweroff", "isolate"])
     assert [item.fault for item in race.rows] == ["crash", "poweroff", "isolate"]
     assert (fake.ups, fake.downs) == (2, 2)
     assert (command.EVIDENCE / race.path.stem / "gemel-poweroff-1" / "db1.log").read_text() == "a journal\n"
@@ -215,8 +216,90 @@ def test_a_site_in_trouble_is_replaced_before_the_next_fault(fake, tmp_path):
 
 def test_a_site_that_never_boots_ends_the_race(fake, tmp_path):
     fake.refuses = 1
-    command.block(race_of(tmp_path), 1, "gemel", ["crash"])
+    command.block(race_of(tmp_path), 1, fake, ["crash"])
     fake.ups, fake.refuses = 0, 99
     with pytest.raises(AssertionError, match="no image"):
-        command.block(race_of(tmp_path), 1, "gemel", ["crash"])
+        command.block(race_of(tmp_path), 1, fake, ["crash"])
     assert fake.ups == command.BOOTS
+
+
+# --- one repetition, with a site that is none
+
+class Client:
+    """In place of the measuring program: what it says at its end."""
+    result = {"longest_gap_ms": 321.0, "acknowledged": 50, "unknown": 1, "acknowledged_ranges": "1-50",
+              "verdict": {"lost": 0, "duplicated": 0, "phantom": 0}}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def stop(self, limit):
+        return self.result
+
+
+class CalmSite(FakeSite):
+    """Whole at once after every fault; `rows` is what each server has."""
+    databases, period = ("db1", "db2"), 0
+    runs = 0
+
+    def __init__(self, is_whole=True, moves=True):
+        super().__init__()
+        self.whole, self.moves, self.done = is_whole, moves, []
+        self.rows = {"db1": 50, "db2": 50}
+
+    def wait_whole(self):
+        if not self.whole and self.done:
+            raise repetition.Late("not within 240 s: whole")
+
+    def primary(self):
+        return "db1"
+
+    def serving(self):
+        return f"run {len(self.done) if self.moves else 0}"
+
+    def takes_writes(self, _limit):
+        return True
+
+    def verb(self, *words):
+        self.done.append(" ".join(words))
+
+    def sql(self, host, _statement):
+        return [str(number + 1) for number in range(self.rows[host])]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(repetition, "outage_load", lambda _site, _client: Client())
+    monkeypatch.setattr(repetition, "SERVES_SECONDS", 0.3)
+    monkeypatch.setattr(repetition, "REPLAY_SECONDS", 0.3)
+
+
+def test_a_repetition_strikes_mends_and_measures(quick):
+    site = CalmSite()
+    found = repetition.run(site, "poweroff", 4)
+    assert site.done == ["poweroff db1", "boot db1"]
+    assert (found.gap_ms, found.round, found.trouble, found.lost_on) == (321.0, 4, "", {"db1": 0, "db2": 0})
+
+
+def test_rows_that_only_the_standby_lacks_are_seen(quick):
+    site = CalmSite()
+    site.rows["db2"] = 47
+    assert repetition.run(site, "isolate", 1).lost_on == {"db1": 0, "db2": 3}
+
+
+def test_a_site_that_stays_broken_is_trouble_and_its_client_is_still_heard(quick):
+    found = repetition.run(CalmSite(is_whole=False), "crash", 1)
+    assert "240 s" in found.trouble and found.acknowledged == 50
+
+
+def test_a_fault_that_changes_nothing_is_trouble_not_a_measurement(quick):
+    found = repetition.run(CalmSite(moves=False), "crash", 1)
+    assert "another run of a server serves" in found.trouble and results.statistic([found]).runs == 0
+
+
+def test_rows_that_cannot_be_read_back_are_trouble(quick, monkeypatch):
+    monkeypatch.setattr(Client, "result", {**Client.result, "verdict": None})
+    assert "could not be read back" in repetition.run(CalmSite(), "crash", 1).trouble

@@ -31,9 +31,9 @@ def shown(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
-def site_named(name: str) -> Site:
-    if name == "gemel":
-        return GemelSite()
+def site_named(name: str, site_files: dict[str, Path]) -> Site:
+    if name == "gemel" or name in site_files:
+        return GemelSite(name, site_files.get(name))
     from .patroni_site import PatroniSite
     return PatroniSite(name)
 
@@ -67,9 +67,9 @@ def is_notable(row: repetition.Row) -> bool:
     return bool(row.trouble or row.lost or row.wrong or any(row.lost_on.values()))
 
 
-def block(race: Race, number: int, name: str, faults: list[str]) -> None:
+def block(race: Race, number: int, site: Site, faults: list[str]) -> None:
     """One life of one site: each fault once. A site in trouble is thrown away, and the next fault gets a fresh one."""
-    site = site_named(name)
+    name = site.name
     left, failed = list(faults), 0
     while left:
         say(f"round {number}: {name} boots")
@@ -110,12 +110,13 @@ def run_race(given) -> int:
     race = Race.read(resumed) if resumed else Race.new(given.out.resolve(), machine(), time.strftime("%Y-%m-%d", time.gmtime()))
     names = options.contestants(given)
     code = 0
-    if any(name != "gemel" for name in names):
+    site_files = {options.site_contestant(path): path for path in given.site}
+    if any(name.startswith("patroni") for name in names):
         from .patroni_site import IMAGE_WITH
         Site().when_free("image", IMAGE_WITH)
     try:
         for number, name, faults in options.plan(names, given.faults, given.repetitions, race.done()):
-            block(race, number, name, faults)
+            block(race, number, site_named(name, site_files), faults)
             write_report(race)
     except KeyboardInterrupt:
         say("stopped; what was measured is kept, `--continue` does the rest")
@@ -123,7 +124,7 @@ def run_race(given) -> int:
     finally:
         if race.rows:
             summary(race)
-    ours = [row for row in race.rows if row.contestant == "gemel" and is_notable(row)]
+    ours = [row for row in race.rows if row.contestant.startswith("gemel") and is_notable(row)]
     return code or (FAILED if ours else 0)
 
 

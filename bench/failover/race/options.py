@@ -30,6 +30,18 @@ def results_file(text: str) -> Path:
     return path
 
 
+def site_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix != ".toml" or not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a site file")
+    return path.resolve()
+
+
+def site_contestant(path: Path) -> str:
+    """lab/site-fast.toml races as gemel-fast."""
+    return "gemel-" + path.stem.removeprefix("site-")
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="bench/failover/run", description="Gemel and Patroni, the same machines, client and "
                                    "faults, in turn. Needs root and the lab for itself.")
@@ -37,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--faults", type=fault_list, default=list(FAULTS), metavar="A,B", help=f"some of {','.join(FAULTS)}")
     made.add_argument("--settings", choices=sorted(PATRONI_SETTINGS), default="both", help="of Patroni (both)")
     made.add_argument("--only", choices=("gemel", "patroni"), help="one side alone")
+    made.add_argument("--site", type=site_file, action="append", default=[], metavar="FILE.toml",
+                      help="a further contestant: Gemel with this site file of the lab's machines; may be repeated")
     made.add_argument("--out", type=Path, default=ROOT / "bench" / "results", metavar="DIR",
                       help="where the results are kept (bench/results)")
     group = made.add_mutually_exclusive_group()
@@ -49,8 +63,9 @@ def parser() -> argparse.ArgumentParser:
 
 def contestants(options: argparse.Namespace) -> list[str]:
     """Names in the order of the report."""
+    gemel = ["gemel", *(site_contestant(path) for path in options.site)]
     patroni = PATRONI_SETTINGS[options.settings]
-    return {"gemel": ["gemel"], "patroni": patroni, None: ["gemel", *patroni]}[options.only]
+    return {"gemel": gemel, "patroni": patroni, None: gemel + patroni}[options.only]
 
 
 def plan(names: list[str], faults: list[str], repetitions: int, done: set[tuple[str, str, int]]) -> list[tuple]:

@@ -37,6 +37,7 @@ class PatroniSite(Site):
     def __init__(self, name: str):
         self.name = name
         self.settings = files.SETTINGS[name]
+        self.period = float(self.settings.dcs["loop_wait"])
         self.folder = tempfile.TemporaryDirectory(prefix="race-")
         self.authority = Path(self.folder.name) / "ca.crt"
         certificates(Path(self.folder.name))

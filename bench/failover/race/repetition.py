@@ -1,4 +1,5 @@
 """One fault against one contestant: what is done, what is waited for, and what the client and the servers then say."""
+import random
 import time
 from dataclasses import dataclass, field
 from typing import Callable
@@ -83,7 +84,8 @@ def run(site: Site, name: str, number: int) -> Row:
         site.wait_whole()
         victim, before = fault.victim(site), site.serving()
         with outage_load(site, client) as load:
-            time.sleep(0.5)  # an even flow of rows before the fault
+            # An even flow of rows before the fault, which then falls on any moment of the contestant's own loop.
+            time.sleep(0.5 + random.uniform(0, site.period))
             struck = time.monotonic()
             try:
                 fault.strike(site, victim)

@@ -9,7 +9,8 @@ BASE = "gemel"
 
 def contestants(race: Race) -> list[str]:
     present = {row.contestant for row in race.rows}
-    return [name for name in ORDER if name in present] + sorted(present - set(ORDER))
+    more = sorted(present - set(ORDER))  # Gemel with other site files
+    return [name for name in (BASE, *more, *ORDER[1:]) if name in present]
 
 
 def faults(race: Race) -> list[str]:

@@ -3,9 +3,9 @@
 Both are the whole-machine tests' `Lab`, so the client and the verification are the same code for both.
 """
 import os
-import shlex
 import subprocess
 import time
+from pathlib import Path
 
 from lab_driver import LAB, Lab, wait_until
 
@@ -19,6 +19,7 @@ class Site(Lab):
 
     name: str
     databases = ("db1", "db2")
+    period = 1.0  # seconds between two looks of the contestant at itself, at most
 
     def up(self) -> None:
         raise NotImplementedError
@@ -80,11 +81,14 @@ class Site(Lab):
 
 
 class GemelSite(Site):
-    """Gemel as `lab/lab up` makes it."""
+    """Gemel as `lab/lab up` makes it, from the lab's own site file or another one of the same machines."""
 
-    name = "gemel"
+    def __init__(self, name: str = "gemel", site_file: Path | None = None):
+        self.name, self.site_file = name, site_file
 
     def up(self) -> None:
+        if self.site_file:
+            os.environ["GEMEL_LAB_SITE"] = str(self.site_file)
         self.when_free("up")
         self.wait_whole()
 
@@ -96,6 +100,8 @@ class GemelSite(Site):
 
     def down(self) -> None:
         super().down()
+        if self.site_file:
+            os.environ.pop("GEMEL_LAB_SITE", None)
         if hasattr(self, "kept"):
             del self.kept
 
@@ -117,7 +123,3 @@ def is_any_up() -> bool:
     """Whether this lab carries a site already, bare or not."""
     result = subprocess.run([str(LAB), "status"], capture_output=True, text=True, timeout=60, check=False)
     return result.returncode != 3
-
-
-def shell(*words: str) -> str:
-    return " ".join(shlex.quote(word) for word in words)
