@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
@@ -221,6 +222,26 @@ def test_a_site_that_never_boots_ends_the_race(fake, tmp_path):
     with pytest.raises(AssertionError, match="no image"):
         command.block(race_of(tmp_path), 1, fake, ["crash"])
     assert fake.ups == command.BOOTS
+
+
+def test_a_race_that_is_ended_still_reports(fake, tmp_path, monkeypatch, capsys):
+    def ended(_site, fault, number):
+        if fault == "isolate":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return row(fault=fault, number=number)
+    monkeypatch.setattr(repetition, "run", ended)
+    monkeypatch.setattr(command, "check_host", lambda: None)
+    monkeypatch.setattr(command, "site_named", lambda _name, _files: fake)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        code = command.main(["--only", "gemel", "--repetitions", "1", "--out", str(tmp_path)])
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before):
+            signal.signal(number, handler)
+    assert (code, fake.downs) == (command.INTERRUPTED, 1)
+    kept = results.Race.read(next(tmp_path.glob("*.json")))
+    assert [item.fault for item in kept.rows] == ["crash", "poweroff"]
+    assert "| crash | gemel | 1 |" in capsys.readouterr().out and len(list(tmp_path.glob("*.svg"))) == 1
 
 
 # --- one repetition, with a site that is none

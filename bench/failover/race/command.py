@@ -1,5 +1,6 @@
 """The command: checks what it needs, runs the blocks of the race in turn, and writes table and plot, also when stopped."""
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -128,12 +129,19 @@ def run_race(given) -> int:
     return code or (FAILED if ours else 0)
 
 
+def stop(_number, _frame) -> None:
+    raise KeyboardInterrupt
+
+
 def main(words: list[str]) -> int:
     """Exit codes: 0 done, 1 Gemel lost something or was in trouble, 2 usage, 3 refused, 7 not root, 130 stopped."""
     given = options.parser().parse_args(words)
     if given.report:
         summary(Race.read(Path(given.report).resolve()))
         return 0
+    # Started in the background or ended by a time limit, it still takes its site down and writes its report.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         return run_race(given)
     except Refusal as error:
