@@ -99,11 +99,17 @@ def test_contestants(words, expected):
 
 def test_table_has_ratios_to_gemel_and_losses(tmp_path):
     race = race_of(tmp_path, row(gap=800, fault="isolate"), row("patroni-fastest", "isolate", gap=22000, lost=4),
-                   row("patroni-fastest", "isolate", 2, gap=24000), row("patroni-fastest", gap=1300))
+                   row("patroni-fastest", "isolate", 2, gap=24000), row("patroni-fastest", gap=1300, whole_s=4.25))
     lines = report.table(race).splitlines()
-    assert lines[2] == "| crash | patroni-fastest | 1 | 1.30 | 1.30 | 1.30 | - | 0 (0) | 0 | 0 | 0 |"
-    assert lines[3].startswith("| isolate | gemel | 1 | 0.800 | 0.800 | 0.800 | 1.0 | 0 (0)")
-    assert lines[4].startswith("| isolate | patroni-fastest | 2 | 23.0 | 22.0 | 24.0 | 29 | 4 (1)")
+    assert lines[2] == "| crash | patroni-fastest | 1 | 1.30 | 1.30 | 1.30 | - | 4.2 | 0 (0) | 0 | 0 | 0 |"
+    assert lines[3].startswith("| isolate | gemel | 1 | 0.800 | 0.800 | 0.800 | 1.0 | 0.0 | 0 (0)")
+    assert lines[4].startswith("| isolate | patroni-fastest | 2 | 23.0 | 22.0 | 24.0 | 29 | 0.0 | 4 (1)")
+
+
+def test_a_hundred_runs_have_a_99th_percentile(tmp_path):
+    race = race_of(tmp_path)
+    race.rows = [row(number=number, gap=10.0 * number) for number in range(1, 101)]
+    assert "| 0.505 | 0.010 | 1.00 (p99 0.990) |" in report.table(race)
 
 
 def test_page_tells_losses_and_troubles(tmp_path):

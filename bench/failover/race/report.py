@@ -33,16 +33,19 @@ def ratio(ours: Statistic | None, theirs: Statistic | None) -> str:
 
 
 def table(race: Race) -> str:
-    lines = ["| Fault | Contestant | Runs | Median s | Min s | Max s | Times Gemel | Lost rows (runs) | Hosts lacked rows (runs) "
-             "| Unknown | In trouble |", "|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| Fault | Contestant | Runs | Median s | Min s | Max s | Times Gemel | Whole again s | Lost rows (runs) | Hosts lacked rows (runs) "
+             "| Unknown | In trouble |", "|" + "---|" * 12]
     for fault in faults(race):
         ours = statistic(race.of(BASE, fault))
         for name in contestants(race):
             found = statistic(race.of(name, fault))
             if found is None:
                 continue
-            times = [seconds(value) for value in found[1:4]] if found.runs else ["-"] * 3
+            times = [seconds(value) for value in (found.median, found.minimum, found.maximum)] if found.runs else ["-"] * 3
+            if found.percentile_99 is not None:
+                times[2] += f" (p99 {seconds(found.percentile_99)})"
             lines.append(f"| {fault} | {name} | {found.runs} | {' | '.join(times)} | {ratio(ours, found)} | "
+                         f"{f'{found.whole:.1f}' if found.runs else '-'} | "
                          f"{found.lost} ({found.runs_with_loss}) | {found.lacking} | {found.unknown} | {found.troubles} |")
     return "\n".join(lines) + "\n"
 

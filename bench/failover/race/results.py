@@ -21,6 +21,7 @@ class Statistic(NamedTuple):
     minimum: float
     maximum: float
     percentile_99: float | None  # None below 100 runs: the maximum says it then
+    whole: float       # median of the seconds from the end of the fault until all copies were there again
     lost: int          # acknowledged rows that the site no longer has
     runs_with_loss: int
     lacking: int       # runs after which a database host lacked acknowledged rows, the primary or the standby
@@ -54,9 +55,11 @@ def statistic(rows: list[Row]) -> Statistic | None:
     if not rows:
         return None
     gaps = [row.gap_ms for row in rows if not row.trouble]
+    returns = [row.whole_s for row in rows if not row.trouble]
     return Statistic(
         len(gaps), statistics.median(gaps) if gaps else 0, min(gaps, default=0), max(gaps, default=0),
-        percentile(gaps, 0.99) if len(gaps) >= 100 else None, sum(row.lost for row in rows),
+        percentile(gaps, 0.99) if len(gaps) >= 100 else None, statistics.median(returns) if returns else 0,
+        sum(row.lost for row in rows),
         sum(row.lost > 0 for row in rows), sum(any(row.lost_on.values()) for row in rows), sum(row.unknown for row in rows),
         sum(bool(row.trouble) for row in rows))
 
