@@ -98,8 +98,15 @@ void DatabaseNode::step(core::Event event) {
   const core::Input input{runtime::boot_now(), std::move(event)};
   inputs_.add(input);
   const core::Output output = controller_.step(input);
+  phases_.step(input, output, state());
   carry_out(output);
+  report_failover();
   wake_.expires_after(std::max(output.wake_at - runtime::boot_now(), Duration{std::chrono::milliseconds(1)}));
+}
+
+void DatabaseNode::report_failover() {
+  if (const auto report = phases_.take_report())
+    events_.add(runtime::LogLevel::info, "failover", report->text(), report->epoch, report->times());
 }
 
 void DatabaseNode::carry_out(const core::Output& output) {
@@ -248,6 +255,8 @@ runtime::Task<void> DatabaseNode::take_address(adapters::address::Address addres
     if (!is_address_wanted_ || address_epoch_ != epoch) co_return;
     if (taken) {
       taken_.insert(address);
+      if (is_address_held()) phases_.address_is_here(runtime::boot_now());
+      report_failover();
       if (!reported.empty())
         events_.add(runtime::LogLevel::info, "address", address.address + " is here at last", epoch);
       co_return;

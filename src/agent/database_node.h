@@ -17,6 +17,7 @@
 #include "adapters/heartbeat/heartbeat.h"
 #include "adapters/postgres/postgres_server.h"
 #include "agent/event_log.h"
+#include "agent/failover_phases.h"
 #include "agent/input_ring.h"
 #include "core/controller.h"
 #include "runtime/task_scope.h"
@@ -51,6 +52,7 @@ class DatabaseNode {
   [[nodiscard]] const DatabaseParts& parts() const { return parts_; }
   /// Every virtual address is here.
   [[nodiscard]] bool is_address_held() const { return is_address_wanted_ && taken_.size() == parts_.addresses.size(); }
+  [[nodiscard]] const FailoverPhases& failover() const { return phases_; }
   /// What is being done in the postgres slot, for the status; empty when nothing.
   [[nodiscard]] std::string doing() const;
 
@@ -58,6 +60,7 @@ class DatabaseNode {
   void feed(core::Event event);
   void step(core::Event event);
   void carry_out(const core::Output& output);
+  void report_failover();
   void begin(const core::Action& action);
   void at_once(const core::ActionKind& kind);
   runtime::Task<void> run(core::Action action, std::shared_ptr<runtime::TaskScope> before);
@@ -76,6 +79,7 @@ class DatabaseNode {
   core::Controller controller_;
   DatabaseParts parts_;
   EventLog& events_;
+  FailoverPhases phases_;
   InputRing& inputs_;
   boost::asio::steady_timer wake_;
   boost::asio::steady_timer look_;  // cancelled to observe PostgreSQL at once
