@@ -62,6 +62,7 @@ class DatabaseNode {
   void carry_out(const core::Output& output);
   void report_failover();
   void begin(const core::Action& action);
+  void prepare(const core::ActionKind& kind);
   void at_once(const core::ActionKind& kind);
   runtime::Task<void> run(core::Action action, std::shared_ptr<runtime::TaskScope> before);
   runtime::Task<core::event::ActionEnded> perform_store(core::Action action);
@@ -71,6 +72,7 @@ class DatabaseNode {
   runtime::Task<void> tick();
   runtime::Task<void> end_actions(Duration limit);
   runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
+  runtime::Task<void> ask_for_address(adapters::address::Address address);
   void drop_address();
   void refresh_gate(TimePoint until);
   void report_gate(const Status& status, const char* what);
@@ -91,8 +93,9 @@ class DatabaseNode {
   std::uint64_t run_changes_ = 0;  // begun or ended actions that change what runs: an observation across one is void
   int run_changing_ = 0;           // such actions in progress
   bool is_address_wanted_ = false;
-  Epoch address_epoch_;                         // for which it is wanted
-  std::set<adapters::address::Address> taken_;  // really here
+  Epoch address_epoch_;                                        // for which it is wanted
+  std::set<adapters::address::Address> taken_;                 // really here
+  std::map<adapters::address::Address, TimePoint> unclaimed_;  // nobody else answered for it then
   bool is_gate_broken_ = false;
   std::uint64_t next_ask_ = 1;
   std::map<std::uint64_t, core::Answer> answers_;
