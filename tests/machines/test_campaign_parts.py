@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lab_driver import ROOT  # noqa: E402
 from campaign import report, soak, table, timeline  # noqa: E402
-from campaign.fault import NO, YES, Facts, Fault, Finding  # noqa: E402
+from campaign.fault import NO, SAME, YES, Facts, Fault, Finding  # noqa: E402
 from campaign.observer import intervals  # noqa: E402
 from campaign.runner import Run  # noqa: E402
 from campaign.steps import LAB_VERBS, Stage  # noqa: E402
@@ -48,6 +48,8 @@ def test_a_good_run_is_ok():
     ("takeover", "violated", {"holders": ["db1"], "last_epoch": 3}),
     ("takeover", "violated", {"fault": Fault("13", "cut", takeover=NO)}),
     ("takeover", "violated", {"fault": Fault("13", "cut", takeover=NO), "holders": ["db1"], "last_epoch": 4}),
+    ("takeover", "violated", {"fault": Fault("31", "no etcd", takeover=SAME)}),
+    ("takeover", "ok", {"fault": Fault("31", "no etcd", takeover=SAME), "holders": ["db1"], "last_epoch": 4}),
     ("removal", "violated", {"fault": Fault("10", "off", removal=YES)}),
     ("removal", "violated", {"fault": Fault("15", "no etcd", removal=NO), "standby_left": True}),
     ("alarm", "violated", {"fault": Fault("30", "no etcd", shows=("no_quorum",)), "shown": "possible"}),

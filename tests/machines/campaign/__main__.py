@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab_driver import ROOT, Lab, Late  # noqa: E402 (the tests' driver is no installed package)
 
-from . import report, soak, table  # noqa: E402
+from . import idle_cost, report, soak, stale_reads, table  # noqa: E402
 from .runner import Run, run_fault  # noqa: E402
 from .workload import load_name  # noqa: E402
 
@@ -25,6 +25,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     what.add_argument("--quick", action="store_true", help="the chosen rows of ./check")
     what.add_argument("--row", action="append", metavar="N", help="a row (5: all its variants) or a variant (5b); repeatable")
     what.add_argument("--soak", metavar="TIME", help="faults drawn at random for so long: 90s, 30m, 2h")
+    what.add_argument("--stale-reads", action="store_true", help="how long a primary that lost its right still answers")
+    what.add_argument("--idle-cost", action="store_true", help="what an idle site costs, over 60 s")
     what.add_argument("--list", action="store_true", help="the table, with the reasons of what cannot be injected")
     parser.add_argument("--markdown", action="store_true", help="with --list: as in docs/campaign.md")
     parser.add_argument("--seed", type=int, help="of everything that is drawn; printed and kept")
@@ -81,6 +83,10 @@ def main(words: list[str]) -> int:
     except BlockingIOError:
         print("another campaign works on this site", file=sys.stderr)
         return 3
+    if options.stale_reads:
+        return 0 if stale_reads.run(lab, options.repetitions, seed, top) else 1
+    if options.idle_cost:
+        return 0 if idle_cost.run(lab, 60, top) else 1
     program_of_load = load_name()
     print(f"load: {program_of_load}", flush=True)
     runs: list[Run] = []

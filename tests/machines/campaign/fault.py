@@ -6,6 +6,7 @@ of the run: primary, standby, leader (of etcd), follower (another voter). The ta
 from dataclasses import dataclass, field
 
 YES, NO, EITHER = "yes", "no", "either"
+SAME = "same"             # no other holder; the holder may win a new epoch, as each promotion does
 UNPROMISED = None  # as gap: the service is not promised while the fault lasts; only its return is
 
 

@@ -1,5 +1,5 @@
 """The faults, as data: rows 1 to 31, 39 to 46 and 50 to 60 of the campaign's specification, each in one or more variants."""
-from .fault import EITHER, NO, UNPROMISED, YES, Fault
+from .fault import EITHER, NO, SAME, UNPROMISED, YES, Fault
 
 VOTERS = ("ccm1", "ccm2", "lb1")
 POSTGRES = "/usr/lib/postgresql/15/bin"
@@ -82,7 +82,7 @@ FAULTS = (
           hold=10, long_hold=300, gap_ms=100, takeover=NO, removal=NO, shows=("no_quorum",), kills=2),
     Fault("31", "no majority in etcd, then the standby loses power",
           ("freeze ccm1 etcd", "freeze ccm2 etcd", "wait 2", "poweroff standby"),
-          ("thaw ccm1", "thaw ccm2", "boot standby"), hold=5, gap_ms=UNPROMISED, takeover=NO,
+          ("thaw ccm1", "thaw ccm2", "boot standby"), hold=5, gap_ms=UNPROMISED, takeover=SAME,
           shows=("gate is shut",), kills=3, quick=True),
     Fault("39a", "primary's data disk full", ("disk primary postgres /base/ write ENOSPC",), ("disk primary",), hold=5,
           gap_ms=UNPROMISED),
@@ -190,7 +190,7 @@ def steps_text(steps: tuple[str, ...]) -> str:
 def expectation_text(fault: Fault) -> str:
     parts = ["gap not promised" if fault.gap_ms is None else f"gap ≤ {fault.gap_ms} ms"]
     if fault.takeover != EITHER:
-        parts.append("takeover" if fault.takeover == YES else "no takeover")
+        parts.append({YES: "takeover", NO: "no takeover", SAME: "no other holder"}[fault.takeover])
     if fault.removal != EITHER:
         parts.append("standby leaves S" if fault.removal == YES else "S unchanged")
     parts += [f"shows “{text}”" for text in fault.shows]

@@ -1,5 +1,5 @@
 """From the facts of a run to the findings of its checkers. Pure: no clock, no file, no machine."""
-from .fault import NO, YES, Facts, Finding
+from .fault import NO, SAME, YES, Facts, Finding
 
 CONVERGENCE_LIMIT = 60   # seconds
 
@@ -37,7 +37,7 @@ def convergence(facts: Facts) -> Finding:
 def takeover(facts: Facts) -> Finding:
     others = [holder for holder in facts.holders if holder != facts.first_holder]
     moved = bool(others) or facts.last_epoch != facts.first_epoch
-    if facts.fault.takeover == NO and moved:
+    if (facts.fault.takeover == NO and moved) or (facts.fault.takeover == SAME and others):
         return Finding("takeover", "violated", f"unexpected: {facts.first_holder} then {', '.join(facts.holders)}, "
                        f"epoch {facts.first_epoch} then {facts.last_epoch}")
     if facts.fault.takeover == YES and not others:
