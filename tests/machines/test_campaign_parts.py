@@ -13,7 +13,7 @@ from lab_driver import ROOT  # noqa: E402
 from campaign import report, soak, table, timeline  # noqa: E402
 from campaign.fault import NO, SAME, YES, Facts, Fault, Finding  # noqa: E402
 from campaign.observer import intervals  # noqa: E402
-from campaign.runner import Run  # noqa: E402
+from campaign.runner import Run, fault_bars  # noqa: E402
 from campaign.steps import LAB_VERBS, Stage  # noqa: E402
 from campaign.verdict import judge, state_of  # noqa: E402
 from campaign.workload import gaps_between  # noqa: E402
@@ -74,6 +74,12 @@ def test_intervals_end_where_nothing_was_known():
 
 def test_gaps_are_pauses_of_acknowledgements_and_the_last_one_counts():
     assert gaps_between([1.0, 1.01, 1.5, 1.52], 3.0) == [(1.01, 1.5), (1.52, 3.0)]
+
+
+def test_a_fault_lasts_until_the_step_that_undoes_it():
+    done = [(1, 1.1, "freeze db1 gemeld"), (1.1, 1.4, "wait 0.3"), (1.4, 1.5, "thaw db1"), (2, 2.1, "kill db2 etcd"),
+            (3, 3.1, "cut db1 db2"), (5, 5.1, "thaw db2"), (6, 6.1, "heal")]
+    assert fault_bars(done, 5) == [(1, 1.5, "freeze db1 gemeld"), (2, 2.1, "kill db2 etcd"), (3, 6.1, "cut db1 db2")]
 
 
 def test_every_row_is_in_the_table_once_per_variant():

@@ -92,8 +92,8 @@ def run_fault(lab: Lab, fault: Fault, seed: int, top: Path, long: bool = False) 
             load.start()
             play(stage, fault, facts, load, fault.long_hold if long and fault.long_hold else fault.hold, began_wall)
             load.stop()
-            outcome = load.check(fault.stale_ms)
-            facts.workloads, facts.gaps = outcome.findings, [gap for gap in outcome.gaps if gap[0] >= facts.injected_at - 1]
+            outcome = load.check(fault.stale_ms, facts.converged_after is not None)
+            facts.workloads, facts.gaps = outcome.findings, [gap for gap in outcome.gaps if gap[1] >= facts.injected_at]
             run.lost, run.overlaps, run.counts, run.read_gaps = outcome.lost, outcome.overlaps, outcome.counts, outcome.read_gaps
             if facts.converged_after is not None:
                 facts.end_state = end_state.check(lab)
@@ -163,14 +163,28 @@ def finish(run: Run, facts: Facts, stage: Stage, observer: Observer, began: floa
             if not lane or lane[-1][1] != what:
                 lane.append((shift(at), what))
         run.lanes[host] = lane
-    healed = facts.healed_at or time.monotonic()
-    waits = ("wait", "await")
-    run.faults = [(shift(start), shift(healed), text) for start, _, text in stage.done
-                  if start < healed and text.split()[0] not in waits and start < facts.healed_at]
-    run.faults = run.faults[:len(facts.fault.inject)]
+    run.faults = [(shift(start), shift(end), text) for start, end, text in fault_bars(stage.done, len(facts.fault.inject))]
     run.gaps = [(shift(a), shift(b)) for a, b in facts.gaps]
     run.read_gaps = [(shift(a), shift(b)) for a, b in run.read_gaps]
     run.takeovers = [(shift(at), holder, epoch) for at, holder, epoch in observer.holders if epoch != facts.first_epoch]
+
+
+UNDOES = {"thaw": ("freeze",), "boot": ("poweroff",), "heal": ("cut", "drop", "isolate"), "calm": ("busy", "cancel-storm"),
+          "disk": ("disk",), "memory": ("memory",), "prompt-agent": ("late-agent",)}
+UNSEEN = ("wait", "await", "thaw", "boot", "heal", "calm", "prompt-agent")
+
+
+def fault_bars(done: list[tuple[float, float, str]], injected: int) -> list[tuple[float, float, str]]:
+    """When each fault began and ended: with the step that undid it, or with its own when it is over at once (a kill)."""
+    found = []
+    for index, (start, end, text) in enumerate(done[:injected]):
+        verb, *words = text.split()
+        if verb in UNSEEN:
+            continue
+        undone = [at for _, at, later in done[index + 1:]
+                  if verb in UNDOES.get(later.split()[0], ()) and (len(later.split()) == 1 or later.split()[1] in words)]
+        found.append((start, min(undone, default=end), text))
+    return found
 
 
 def keep(folder: Path, run: Run, began_wall: float, with_evidence: bool) -> None:
