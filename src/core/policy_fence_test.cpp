@@ -338,6 +338,23 @@ TEST(Policy, cleans_up_a_crash_at_once_whatever_failed_before) {
   EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
 }
 
+TEST(Policy, starts_that_fail_back_off_although_the_kill_between_them_succeeds) {
+  State state = standby();
+  state.facts.run = PostgresRun::stopped;
+  Duration before{};
+  for (int round = 0; round < 3; ++round) {
+    state.now = state.postgres_retry_at > state.now ? state.postgres_retry_at : state.now;
+    hear(state, db1, PostgresRun::primary);
+    ASSERT_NE(decide(state).find<action::StartPostgres>(), nullptr) << round;
+    end(state, Slot::postgres, Certainty::refused);
+    decide(state);
+    if (state.is_busy(Slot::postgres)) end(state, Slot::postgres, Certainty::done);  // what remains of it is killed
+    state.facts.run = PostgresRun::stopped;
+    EXPECT_GT(state.postgres_backoff, before);
+    before = state.postgres_backoff;
+  }
+}
+
 TEST(Policy, backs_off_after_a_kill_that_failed) {
   State state = primary();
   (void)after(state, event::PostgresExited{});
