@@ -6,6 +6,8 @@
 
 #include <chrono>
 
+#include "agent/metrics.h"
+
 namespace gemel::agent {
 namespace {
 
@@ -13,6 +15,7 @@ using core::PostgresRun;
 using core::RecordState;
 using core::SwapPurpose;
 using std::chrono::milliseconds;
+using ::testing::Not;
 
 const NodeId db1{"db1"};
 const NodeId db2{"db2"};
@@ -171,6 +174,22 @@ TEST_F(Giving, crash_is_counted_from_the_exit_to_the_resignation) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->epoch, Epoch{4});
   EXPECT_EQ(report->text(), "hand_over took 21 ms: stop 15, resign 6");
+}
+
+TEST_F(Giving, last_failover_is_in_the_metrics) {
+  using ::testing::HasSubstr;
+  const auto page = [&] { return metrics_text(api::HostStatus{}, nullptr, nullptr, &phases); };
+  EXPECT_THAT(page(), Not(HasSubstr("gemel_failover"))) << "there was none";
+  at(10);
+  state.is_crash_unclean = true;
+  state.opened = Epoch{};
+  step(core::event::PostgresExited{});
+  at(35);
+  state.facts.run = PostgresRun::stopped;
+  step();
+  resign(41);
+  EXPECT_THAT(page(), HasSubstr("gemel_failover_seconds{part=\"hand_over\"} 0.031"));
+  EXPECT_THAT(page(), HasSubstr("gemel_failover_phase_seconds{part=\"hand_over\",phase=\"stop\"} 0.025"));
 }
 
 TEST_F(Giving, switchover_tells_the_checkpoint_apart) {
