@@ -110,6 +110,40 @@ TEST(Policy, fences_in_the_order_gate_address_kill) {
   EXPECT_LT(decided.place<action::DropAddress>(), decided.place<action::KillPostgres>());
 }
 
+TEST(Policy, drops_the_address_an_earlier_run_may_have_left_once_the_record_names_another) {
+  State state = standby();
+  state.may_hold_address = true;
+  const auto decided = decide(state);
+  EXPECT_TRUE(decided.fired("drop_left_address"));
+  EXPECT_NE(decided.find<action::DropAddress>(), nullptr);
+  EXPECT_FALSE(decide(state).fired("drop_left_address"));  // once
+}
+
+TEST(Policy, keeps_the_address_an_earlier_run_took_while_it_is_the_holder) {
+  State state = primary();
+  state.may_hold_address = true;
+  EXPECT_EQ(decide(state).find<action::DropAddress>(), nullptr);
+}
+
+TEST(Policy, a_standby_promoted_by_hand_is_fenced_and_copied_anew) {
+  State state = standby();
+  state.facts.run = PostgresRun::primary;
+  state.facts.timeline = 6;
+  const auto decided = decide(state);
+  EXPECT_EQ(decided.last(), "fence");
+  EXPECT_TRUE(state.must_clone);
+}
+
+TEST(Policy, a_deposed_primary_is_fenced_and_may_be_rewound) {
+  for (const bool is_complete : {true, false}) {
+    State state = standby();
+    state.facts.run = PostgresRun::primary;
+    state.store.history.insert(state.store.history.begin(), HistoryEntry{Epoch{2}, db2, is_complete, 5, Lsn{50}});
+    EXPECT_EQ(decide(state).last(), "fence");
+    EXPECT_FALSE(state.must_clone);
+  }
+}
+
 TEST(Policy, fence_cancels_what_the_server_is_doing) {
   State state = primary();
   state.slots.emplace(Slot::postgres, InFlight{ActionId{77}, action::Checkpoint{}});

@@ -45,6 +45,7 @@ void open(State& state, Decision& decision) {
   state.opened = state.record()->epoch;
   state.has_opened = true;
   state.address_epoch = state.opened;
+  state.may_hold_address = false;
   state.refreshed_until = state.permit_until();
   decision.note(NoteLevel::info, "opens: primary of epoch " + std::to_string(state.opened.value) + ", members " +
                                      to_string(state.record()->members));
