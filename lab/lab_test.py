@@ -66,7 +66,7 @@ class Lab(unittest.TestCase):
         if os.path.exists("/run/gemel-lab/site"):
             raise AssertionError("a site is up; `lab/lab down` first")
         cls.before = traces()
-        must("up", "--bare")
+        must("up", "--bare", "--with=tree")
 
     @classmethod
     def tearDownClass(cls):
@@ -89,6 +89,10 @@ class Lab(unittest.TestCase):
         inside("db1", "g=/sys/fs/cgroup/probe; mkdir $g; (echo $BASHPID >$g/cgroup.procs; exec sleep 1000) & "
                       "until grep -q . $g/cgroup.procs; do :; done; echo 1 >$g/cgroup.kill; wait; rmdir $g")
         inside("db1", "ip address add 10.77.0.200/24 dev eth0; ip address del 10.77.0.200/24 dev eth0")
+
+    def test_bare_machines_have_the_packages_asked_for(self):
+        for host in ("db1", "lb1"):
+            self.assertIn("tree v", inside(host, "tree --version"))
 
     def test_machines_reach_each_other_by_both_families(self):
         self.assertTrue(answers("db1", "10.77.0.31"))
@@ -220,6 +224,9 @@ class Lab(unittest.TestCase):
     def test_wrong_use_has_its_own_exit_codes(self):
         self.assertEqual(lab("fly").returncode, 2)
         self.assertEqual(lab("cut", "db1").returncode, 2)
+        self.assertEqual(lab("up", "--with=tree").returncode, 2)  # only for bare machines
+        self.assertEqual(lab("image", "--with=--purge").returncode, 2)
+        self.assertEqual(lab("image", "--with=").returncode, 2)
         self.assertEqual(lab("boot", "db9").returncode, 4)
         self.assertEqual(lab("boot", "db1").returncode, 3)
         self.assertEqual(lab("env").returncode, 3)

@@ -165,7 +165,7 @@ def base(say):
         in_chroot(building, "apt-get", "-q", "-y", "upgrade", log=log)
         finish_base(building)
     used = layers_in_use()
-    for old in glob.glob(f"{paths.CACHE}/base-*") + glob.glob(f"{paths.CACHE}/packages-*"):
+    for old in [name for kind in ("base", "debian", "packages") for name in glob.glob(f"{paths.CACHE}/{kind}-*")]:
         if old not in used:
             remove_tree(old)
     os.rename(building, target)
@@ -188,8 +188,10 @@ def package_files():
     return [newest[name] for name in sorted(newest)]
 
 
-def package_hash(files):
+def package_hash(files, names=()):
+    """Tells one package layer from another: the recipe below it, the files and the names installed in it."""
     digest = hashlib.sha256(recipe().encode())
+    digest.update("".join(f"{name}\n" for name in names).encode())
     for name in files:
         with open(name, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -202,12 +204,16 @@ def mount_overlay(where, lower, upper, work):
     run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", where)
 
 
-def packages(base_dir, files, say):
-    """The path of the layer with Gemel's packages installed, built first if these packages have none yet."""
-    target = f"{paths.CACHE}/packages-{package_hash(files)}"
+def packages(base_dir, files, say, names=()):
+    """The path of the layer with these packages installed, built first if there is none yet.
+
+    `files` are packages of ours, `names` those of Debian that a bare machine is to have besides. A layer with names
+    stays in the cache until the base changes: it does not grow old as our packages do.
+    """
+    target = f"{paths.CACHE}/{'debian' if names else 'packages'}-{package_hash(files, names)}"
     if os.path.isdir(target):
         return target
-    say(f"installing {', '.join(os.path.basename(name) for name in files) or 'nothing'} into the image")
+    say(f"installing {', '.join([os.path.basename(name) for name in files] + list(names)) or 'nothing'} into the image")
     building = f"{paths.CACHE}/building-packages"
     remove_tree(building)
     root = f"{building}/root"
@@ -219,6 +225,8 @@ def packages(base_dir, files, say):
             for name in files:
                 shutil.copy(name, f"{root}/var/tmp/")
                 inside.append("/var/tmp/" + os.path.basename(name))
+            if names:
+                install(root, names, log)
             if inside:
                 install_packages(root, inside, log)
             for name in inside:

@@ -81,14 +81,14 @@ def prepare(host, layers):
     site.name_machine(host, root)
 
 
-def create(files, bare, say):
+def create(files, names, bare, say):
     base = image.base(say)
-    layers = [image.packages(base, files, say), base]
+    layers = [image.packages(base, files, say, names), base]
     network.check_free()
     for folder in (paths.RUN, paths.CGROUP, paths.STATE):
         os.makedirs(folder, exist_ok=True)
     os.chmod(paths.STATE, 0o700)
-    site.write_record(boot=boot_id(), layers=layers, bare=bare, packages=image.package_hash(files))
+    site.write_record(boot=boot_id(), layers=layers, bare=bare, packages=image.package_hash(files, names))
     run("mount", "-t", "cgroup2", "none", paths.CGROUP)
     os.makedirs(paths.CGROUP_ROOT, exist_ok=True)
     if not bare:
@@ -107,13 +107,17 @@ def create(files, bare, say):
         machine.wait_started(host)
 
 
-def make_image():
-    """The base image alone, so that it can be made while something else is being built."""
+def make_image(names=()):
+    """The layers without Gemel alone, so that they can be made while something else is being built."""
+    say = Progress()
     with locked():
-        image.base(Progress())
+        base = image.base(say)
+        if names:
+            image.packages(base, [], say, names)
 
 
-def up(wait=True, bare=False):
+def up(wait=True, bare=False, names=()):
+    """`names`: packages of Debian that bare machines are to have besides the servers of the image."""
     say = Progress()
     with locked():
         if paths.is_up() and site.record().get("boot") != boot_id():
@@ -129,7 +133,7 @@ def up(wait=True, bare=False):
                                "(or: cmake --build --preset release --target package)", paths.REFUSED)
             clear()
             try:
-                create(files, bare, say)
+                create(files, names, bare, say)
             except BaseException:
                 clear()
                 raise

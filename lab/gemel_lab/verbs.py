@@ -4,6 +4,7 @@ The verbs that break things must act within some 50 ms, so each verb imports onl
 """
 
 import os
+import re
 import sys
 
 from . import network, paths
@@ -11,9 +12,11 @@ from .paths import LabError
 
 USAGE = """usage: lab/lab VERB ...   (as root)
 
-  up [--no-wait] [--bare]     boot the site and wait until it is healthy; --bare: machines without Gemel
+  up [--no-wait] [--bare [--with=PACKAGE,...]]
+                              boot the site and wait until it is healthy; --bare: machines without Gemel, but with these
+                              packages of Debian besides the image's
   down [--purge]              remove every trace of it; --purge: the cached images too
-  image                       make the cached base image, if there is none yet, and nothing else
+  image [--with=PACKAGE,...]  make the cached base image, if there is none yet, and nothing else
   redeploy                    new packages into the running machines, without a new site
   status                      the machines, the faults, who is primary
   env                         how to reach the site, as KEY=VALUE lines for a shell
@@ -64,10 +67,22 @@ def take(arguments, count, *flags, more=0):
     return rest, given
 
 
+def take_names(arguments):
+    """Splits `arguments` into the packages named by --with=A,B and the rest."""
+    names = tuple(name for word in arguments if word.startswith("--with=") for name in word[7:].split(","))
+    # A package's name as Debian's policy 5.6.1 has it: nothing else reaches apt-get's command line.
+    if not all(re.fullmatch("[a-z0-9][a-z0-9.+-]+", name) for name in names):
+        raise wrong_use()
+    return names, [word for word in arguments if not word.startswith("--with=")]
+
+
 def up(arguments):
-    _, flags = take(arguments, 0, "--no-wait", "--bare")
+    names, rest = take_names(arguments)
+    _, flags = take(rest, 0, "--no-wait", "--bare")
+    if names and "--bare" not in flags:
+        raise wrong_use()
     from . import life
-    life.up(wait="--no-wait" not in flags, bare="--bare" in flags)
+    life.up(wait="--no-wait" not in flags, bare="--bare" in flags, names=names)
 
 
 def down(arguments):
@@ -77,9 +92,10 @@ def down(arguments):
 
 
 def image(arguments):
-    take(arguments, 0)
+    names, rest = take_names(arguments)
+    take(rest, 0)
     from . import life
-    life.make_image()
+    life.make_image(names)
 
 
 def redeploy(arguments):

@@ -262,7 +262,7 @@ TEST(Policy, refuses_a_switchover_with_the_reason) {
   EXPECT_EQ(answer.ask, 5U);
 }
 
-TEST(Policy, hands_over_in_the_order_checkpoint_gate_stop_resign) {
+TEST(Policy, hands_over_in_the_order_checkpoint_stop_gate_resign) {
   State state = primary();
   const auto first = after(state, event::SwitchoverAsked{1, NodeId{}});
   EXPECT_NE(first.find<action::Checkpoint>(), nullptr);
@@ -271,12 +271,17 @@ TEST(Policy, hands_over_in_the_order_checkpoint_gate_stop_resign) {
   const auto stop = end(state, Slot::postgres, Certainty::done);
   ASSERT_NE(stop.find<action::StopPostgres>(), nullptr);
   EXPECT_EQ(stop.find<action::StopPostgres>()->limit, ms(2000));
-  EXPECT_LT(stop.place<action::ShutGate>(), stop.place<action::StopPostgres>());
+  EXPECT_EQ(stop.find<action::ShutGate>(), nullptr) << "clients hear from the server that it ends";
   EXPECT_EQ(stop.find<action::SwapRecord>(), nullptr);
+  hear(state, db2, PostgresRun::standby);
+  EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr) << "not while it stops";
 
   const auto last = end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{300}});
   const auto* swap = last.swap(SwapPurpose::resign);
   ASSERT_NE(swap, nullptr);
+  ASSERT_NE(last.find<action::ShutGate>(), nullptr);
+  EXPECT_LT(last.place<action::ShutGate>(), last.place<action::DropAddress>());
+  EXPECT_LT(last.place<action::DropAddress>(), last.place<action::SwapRecord>()) << "nobody may bid before";
   EXPECT_EQ(swap->next.state, RecordState::resigned);
   EXPECT_EQ(swap->next.preferred, db2);
   EXPECT_EQ(swap->next.epoch, epoch3);
@@ -288,8 +293,17 @@ TEST(Policy, a_stop_that_overran_is_finished_by_a_kill) {
   after(state, event::SwitchoverAsked{1, db2});
   end(state, Slot::postgres, Certainty::done);
   const auto decided = end(state, Slot::postgres, Certainty::unknown);
-  EXPECT_FALSE(state.is_serving());  // what remains is behind the shut gate
-  EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
+  EXPECT_FALSE(state.is_serving());
+  ASSERT_NE(decided.find<action::ShutGate>(), nullptr) << "what remains is behind the shut gate";
+  EXPECT_LT(decided.place<action::ShutGate>(), decided.place<action::KillPostgres>());
+}
+
+TEST(Policy, shuts_the_gate_when_the_permit_ends_while_it_stops) {
+  State state = primary();
+  after(state, event::SwitchoverAsked{1, db2});
+  end(state, Slot::postgres, Certainty::done);
+  state.now = state.now + ms(501);
+  EXPECT_TRUE(decide(state).fired("shut_without_permit"));
 }
 
 // ---- stop of the agent ----
@@ -298,8 +312,10 @@ TEST(Policy, stop_hands_over_when_a_standby_is_ready) {
   State state = primary();
   const auto decided = after(state, event::StopAsked{});
   EXPECT_TRUE(decided.fired("stop_asked"));
-  EXPECT_LT(decided.place<action::ShutGate>(), decided.place<action::StopPostgres>());
-  EXPECT_NE(end(state, Slot::postgres, Certainty::done).swap(SwapPurpose::resign), nullptr);
+  EXPECT_NE(decided.find<action::StopPostgres>(), nullptr);
+  const auto stopped = end(state, Slot::postgres, Certainty::done);
+  ASSERT_NE(stopped.find<action::ShutGate>(), nullptr);
+  EXPECT_NE(stopped.swap(SwapPurpose::resign), nullptr);
 }
 
 TEST(Policy, stop_without_a_standby_just_stops_and_starts_nothing_any_more) {

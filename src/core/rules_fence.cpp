@@ -127,6 +127,9 @@ constexpr Rule table[] = {
      is_foreign, halt_foreign},
     {"halt_regressed", "R9", "the record is gone or older than the epoch this directory served",
      "stop everything, ask a person", false, has_regressed, halt_regressed},
+    {"shut_stopped", "R9", "PostgreSQL was stopped behind an open gate (a hand-over)",
+     "shut the gate, drop the address, before anything else is done", true,
+     [](const State& s) { return !s.is_serving() && s.address_epoch.value != 0; }, stop_serving},
     {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate",
      true, is_superseded, shut_superseded},
     {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease",
@@ -161,7 +164,8 @@ constexpr Rule table[] = {
 std::span<const Rule> fence() { return table; }
 
 void stop_serving(State& state, Decision& decision) {
-  if (state.is_serving()) decision.start(action::ShutGate{});
+  // A server that was ended behind an open gate no longer counts as serving; what was opened for it must shut.
+  if (state.is_serving() || state.address_epoch.value != 0) decision.start(action::ShutGate{});
   if (state.address_epoch.value != 0 || state.may_hold_address) decision.start(action::DropAddress{});
   state.opened = Epoch{};
   state.address_epoch = Epoch{};
