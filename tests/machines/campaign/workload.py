@@ -168,5 +168,7 @@ def load_name() -> str:
 
 
 def load_for(lab: Lab, folder: Path, name: str):
-    kind = Torture if load_name() == "gemel-torture" else AppendLog
-    return kind(lab, folder, name)
+    if load_name() == "gemel-outage":
+        return AppendLog(lab, folder, name)
+    # On a starved machine a session takes longer to stand than the load waits by default: --connect-ms and the like.
+    return Torture(lab, folder, name, tuple(os.environ.get("GEMEL_TORTURE_OPTIONS", "").split()))
