@@ -1,6 +1,7 @@
 """The campaign's own parts, without a site: the table is complete and documented, each checker finds what it is there for."""
 import json
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as xml
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lab_driver import ROOT  # noqa: E402
-from campaign import report, soak, table, timeline  # noqa: E402
+from campaign import bad_disk, report, soak, table, timeline  # noqa: E402
 from campaign.fault import NO, SAME, YES, Facts, Fault, Finding  # noqa: E402
 from campaign.observer import intervals  # noqa: E402
 from campaign.runner import Run, fault_bars  # noqa: E402
@@ -145,6 +146,37 @@ def test_the_report_is_one_page_and_counts_right(tmp_path):
 def test_percentiles_are_values_that_occurred():
     assert [report.percentile([4, 1, 3, 2], share) for share in (0.5, 0.99, 1.0)] == [2, 4, 4]
     assert report.percentile([], 0.5) == 0
+
+
+BREAK = """
+import ctypes, os, sys, time
+# As PostgreSQL does: a title over the memory that held the arguments.
+ctypes.CDLL(None).memset(ctypes.c_char_p.in_dll(ctypes.CDLL(None), "program_invocation_short_name"), 88, 3)
+out = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+for call in (lambda: os.fsync(out), lambda: os.fdatasync(out), lambda: os.write(out, b"x"), lambda: os.pwrite(out, b"x", 0)):
+    began = time.monotonic()
+    try:
+        call()
+        print("slow" if time.monotonic() - began > 0.15 else "ok", end=" ")
+    except OSError as error:
+        print(error.errno, end=" ")
+"""
+
+
+@pytest.mark.parametrize("rule, answers", [
+    ("python3 /pg_wal/ flush EIO", "5 5 ok ok"), ("python3 /pg_wal/ write ENOSPC", "ok ok 28 28"),
+    ("python3 /pg_wal/ flush 200", "slow slow ok ok"), ("other /pg_wal/ flush EIO", "ok ok ok ok"),
+    ("python3 /base/ flush EIO", "ok ok ok ok"), ("", "ok ok ok ok")])
+def test_the_bad_disk_breaks_only_what_its_rule_names(tmp_path, rule, answers):
+    library, file, where = tmp_path / "bad.so", tmp_path / "rule", tmp_path / "pg_wal" / "1"
+    where.parent.mkdir()
+    subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(bad_disk.SOURCE), "-ldl"], check=True)
+    if rule:
+        file.write_text(rule + "\n")
+    command = ["/usr/bin/python3", "-c", BREAK, str(where)]
+    done = subprocess.run(command, env={"LD_PRELOAD": str(library), "GEMEL_BAD_DISK_RULE": str(file)}, capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.strip() == answers
 
 
 def test_a_soak_draws_the_same_faults_from_the_same_seed_and_promises_only_safety_for_several():

@@ -14,7 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char rule_file[] = "/var/lib/gemel-campaign/disk";
+static const char *rule_file = "/var/lib/gemel-campaign/disk";
+static char own_name[64];
+
+/* Kept at the start: PostgreSQL writes its titles over the memory that program_invocation_short_name points into. */
+__attribute__((constructor)) static void begin(void) {
+  snprintf(own_name, sizeof own_name, "%s", program_invocation_short_name);
+  const char *other = getenv("GEMEL_BAD_DISK_RULE"); /* for tests of this library */
+  if (other != NULL) rule_file = other;
+}
 
 /* 0: go on; otherwise the errno to fail with. Sleeps here when the rule is a delay. */
 static int consult(int descriptor, const char *call) {
@@ -26,7 +34,7 @@ static int consult(int descriptor, const char *call) {
   ssize_t length = syscall(SYS_read, file, text, sizeof text - 1);
   close(file);
   if (length <= 0 || sscanf(text, "%63s %127s %15s %31s", program, part, what, action) != 4) return 0;
-  if (strcmp(program, program_invocation_short_name) != 0 || strcmp(what, call) != 0) return 0;
+  if (strcmp(program, own_name) != 0 || strcmp(what, call) != 0) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
   if (readlink(link, path, sizeof path - 1) <= 0 || strstr(path, part) == NULL) return 0;
   if (strcmp(action, "EIO") == 0) return EIO;
