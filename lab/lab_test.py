@@ -130,6 +130,30 @@ class Lab(unittest.TestCase):
         for host in ("db1", "db2"):
             inside(host, "nft delete table inet seen; ip neighbour flush nud permanent")
 
+    def test_drop_takes_only_the_packets_it_names(self):
+        inside("db2", "nft 'add table inet seen; add chain inet seen in { type filter hook input priority 0; };"
+                      + "".join(f"add rule inet seen in udp dport {port} counter;" for port in (9003, 9004, 9005, 9006)) + "'")
+        for host, number in (("db1", 22), ("db2", 21)):
+            inside(host, f"ip neighbour replace 10.77.0.{number} lladdr 02:67:65:6d:00:{number} dev eth0")
+        must("drop", "db1", "db2", "--only=udp/9003")
+        must("drop", "db1", "db2", "--one-way", "--larger=600")
+        must("drop", "db1", "db2", "--only=udp/9005", "--percent=50")
+        self.assertIn("drop: db1 -> db2: 50 % udp/9005", must("status"))
+        inside("db1", "echo x >/dev/udp/10.77.0.22/9003; head -c 1000 /dev/zero >/dev/udp/10.77.0.22/9004;"
+                      "for i in $(seq 200); do echo x >/dev/udp/10.77.0.22/9005; done; echo x >/dev/udp/10.77.0.22/9004")
+        until(lambda: seen("db2", 9004) == 1, "the small packet of the same kind arrives")
+        self.assertEqual(seen("db2", 9003), 0)
+        self.assertTrue(60 <= seen("db2", 9005) <= 140, seen("db2", 9005))
+        must("heal", "db2")
+        self.assertNotIn("drop:", must("status"))
+        inside("db1", "head -c 1000 /dev/zero >/dev/udp/10.77.0.22/9006")
+        until(lambda: seen("db2", 9006) == 1, "everything arrives after heal")
+        inside("db2", "nft delete table inet seen")
+        for host in ("db1", "db2"):
+            inside(host, "ip neighbour flush nud permanent")
+        self.assertEqual(lab("drop", "db1", "db2", "--only=icmp").returncode, 2)
+        self.assertEqual(lab("drop", "db1", "db2", "--percent=0").returncode, 2)
+
     def test_poweroff_keeps_the_disk_and_forgets_the_kernel(self):
         inside("db1", "echo kept >/var/lib/mark; ip address add 10.77.0.100/24 dev eth0")
         self.assertTrue(answers("db2", "10.77.0.100"))
@@ -158,6 +182,30 @@ class Lab(unittest.TestCase):
         must("thaw", "db2")
         until(lambda: os.path.getsize(ticks) > size, "the machine goes on writing")
         inside("db2", "systemctl stop ticks; rm /var/lib/ticks")
+
+    def test_freeze_by_name_stops_only_those_until_thaw(self):
+        inside("db2", "systemd-run --unit=named sh -c 'exec sleep 1000'; systemd-run --unit=others tail -f /dev/null")
+        modes = "ps -C sleep,tail -o comm=,stat= | sort"
+        must("freeze", "db2", "sleep")
+        until(lambda: "T" in inside("db2", modes).splitlines()[0], "the named process stops")
+        self.assertNotIn("T", inside("db2", modes).splitlines()[1].split()[1])
+        self.assertEqual(lab("freeze", "db2", "nobody").returncode, 4)
+        must("thaw", "db2")
+        until(lambda: "T" not in inside("db2", modes).splitlines()[0].split()[1], "it goes on")
+        inside("db2", "systemctl stop named others")
+
+    def test_a_whole_group_is_frozen_and_killed_at_once(self):
+        inside("db2", "g=/sys/fs/cgroup/server; mkdir $g; "
+                      "(echo $BASHPID >$g/cgroup.procs; sleep 1000 & exec sleep 1001) >/dev/null 2>&1 & "
+                      "until [ $(wc -l </sys/fs/cgroup/server/cgroup.procs) = 2 ] 2>/dev/null; do :; done")
+        frozen = "cat /sys/fs/cgroup/server/cgroup.events"
+        must("freeze", "db2", "server:all")
+        until(lambda: "frozen 1" in inside("db2", frozen), "the group freezes")
+        must("thaw", "db2")
+        until(lambda: "frozen 0" in inside("db2", frozen), "the group goes on")
+        must("kill", "db2", "server:all")
+        until(lambda: "populated 0" in inside("db2", frozen), "all of the group are gone")
+        inside("db2", "rmdir /sys/fs/cgroup/server")
 
     def test_kill_takes_only_the_named_process_of_that_machine(self):
         for host in ("lb1", "ccm1"):

@@ -145,28 +145,73 @@ def power_off(host):
 
 
 def named(host, name):
-    """The processes called `name`; of PostgreSQL only the postmaster, whose end takes the others along."""
+    """The processes called `name`. "postgres" is only the postmaster, whose end takes the others along; "postgres:WORD" are
+    those of PostgreSQL whose title has WORD (checkpointer, walreceiver, a user's name)."""
     found = {}
     for process in members(host):
         text = paths.read_text(f"/proc/{process}/stat")
         if text:
             inner, rest = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2:].split()
             found[process] = (inner, int(rest[1]), rest[0])
+    name, _, word = name.partition(":")
     mine = [p for p, (inner, _, mode) in found.items() if inner == name[:15] and mode != "Z"]
+    if word:
+        return [p for p in mine if word in paths.read_text(f"/proc/{p}/cmdline").partition(": ")[2]]
     if name == "postgres":
         mine = [p for p in mine if found.get(found[p][1], ("",))[0] != "postgres"]
     return mine
 
 
-def kill(host, name):
-    """SIGKILL to every process of that name; returns how many there were."""
+def part(host, name):
+    """The control group called `name` somewhere in the machine, for "postgres:all": everything that a server runs."""
+    for folder, _, _ in os.walk(paths.group_of(host)):
+        if os.path.basename(folder) == name:
+            return folder
+    raise LabError(f"no group {name} on {host}", paths.NOT_FOUND)
+
+
+def send(host, name, number):
+    """A signal to every process of that name; returns how many there were."""
     victims = named(host, name)
     for process in victims:
         try:
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, number)
         except ProcessLookupError:
             pass
     return len(victims)
+
+
+def kill(host, name):
+    """SIGKILL to every process of that name, to all at the same instant for "postgres:all"; returns how many there were."""
+    if name.endswith(":all"):
+        group = part(host, name[:-4])
+        count = len(paths.read_text(group + "/cgroup.procs").split())
+        paths.write_text(group + "/cgroup.kill", "1")
+        return count
+    return send(host, name, signal.SIGKILL)
+
+
+def hold(host, name):
+    """Stops the processes of that name; returns how many there were."""
+    if name.endswith(":all"):
+        group = part(host, name[:-4])
+        paths.write_text(group + "/cgroup.freeze", "1")
+        return len(paths.read_text(group + "/cgroup.procs").split())
+    return send(host, name, signal.SIGSTOP)
+
+
+def let_go(host):
+    """Lets everything in the machine go on: what was held by name, and the machine itself."""
+    for process in members(host):
+        if ") T " in paths.read_text(f"/proc/{process}/stat"):
+            try:
+                os.kill(process, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+    for folder, _, _ in os.walk(paths.group_of(host), topdown=False):
+        if paths.read_text(folder + "/cgroup.freeze").strip() == "1":
+            paths.write_text(folder + "/cgroup.freeze", "0")
+    write_group(host, "cgroup.freeze", "0")
 
 
 def enter(host, command):

@@ -1,10 +1,12 @@
 """The site's network: a switch in a namespace of its own, one namespace and one cable per host, and the faults.
 
-Faults are packet filter rules at the switch, exact per direction: the machines see a working link and no packets. The
-rules are kept as sets, so that a fault is one element added or removed. Nothing here knows what runs in the machines.
+Faults are packet filter rules at the switch, exact per direction: the machines see a working link and no packets. Whole
+links are kept as sets, so that a fault is one element added or removed; drops of some packets only are rules of their own,
+whose comments say what they do. Nothing here knows what runs in the machines.
 """
 
 import os
+import re
 
 from . import paths
 from .paths import LabError
@@ -17,6 +19,7 @@ table bridge {TABLE} {{
   chain from_port {{ type filter hook prerouting priority 0; iifname @isolated drop; }}
   chain between_ports {{ type filter hook forward priority 0; iifname . oifname @cut drop; }}
   chain to_port {{ type filter hook postrouting priority 0; oifname @isolated drop; }}
+  chain chosen {{ type filter hook forward priority 1; }}
 }}
 """
 
@@ -122,6 +125,41 @@ def cut(source, target, one_way):
         raise LabError(f"cannot cut {source} from {target}: the switch's packet filter refused")
 
 
+def matches(kind):
+    """What `kind` selects, as packet filter expressions: "udp/7401" (either end), "tcp/5432", "arp", "" for everything."""
+    if not kind:
+        return [""]
+    if kind == "arp":
+        return ["ether type arp "]
+    if not re.fullmatch(r"(tcp|udp)/[0-9]{1,5}", kind):
+        raise LabError(f"no kind of packet: {kind} (tcp/PORT, udp/PORT or arp)", paths.USAGE)
+    protocol, number = kind.split("/")
+    return [f"meta l4proto {protocol} th {end} {number} " for end in ("dport", "sport")]
+
+
+def drop(source, target, one_way=False, kind="", percent=100, larger=0):
+    """Drops `percent` of the packets of one kind from one host to another, and back; with `larger`, those above so many bytes."""
+    said = " ".join(filter(None, [f"{percent} %" if percent < 100 else "", kind, f"above {larger} bytes" if larger else ""]))
+    lines = []
+    for a, b in [(source, target)] if one_way else [(source, target), (target, source)]:
+        for match in matches(kind):
+            size = f"meta length > {larger} " if larger else ""
+            chance = f"numgen random mod 100 < {percent} " if percent < 100 else ""
+            lines.append(f'add rule bridge {TABLE} chosen iifname "{paths.port(a)}" oifname "{paths.port(b)}" '
+                         f'{match}{size}{chance}counter drop comment "{a} -> {b}: {said or "everything"}"')
+    if not filter_rules("; ".join(lines)):
+        raise LabError(f"cannot drop packets between {source} and {target}: the switch's packet filter refused")
+
+
+def drops():
+    """(handle, what it does) of every rule that `drop` made."""
+    import json
+    from .run import run
+    listing = json.loads(run("nsenter", f"--net=/run/netns/{paths.SWITCH}", "nft", "-j", "-a", "list", "chain", "bridge",
+                             TABLE, "chosen"))
+    return [(item["rule"]["handle"], item["rule"]["comment"]) for item in listing["nftables"] if "rule" in item]
+
+
 def faults():
     """(set of isolated hosts, list of (from, to) pairs that are cut)."""
     import json
@@ -136,12 +174,14 @@ def faults():
 def heal(host=None):
     """Removes every fault, or every fault that touches one host."""
     if host is None:
-        text = f"flush set bridge {TABLE} isolated; flush set bridge {TABLE} cut"
+        text = f"flush set bridge {TABLE} isolated; flush set bridge {TABLE} cut; flush chain bridge {TABLE} chosen"
     else:
         isolated, pairs = faults()
         mine = [f'"{paths.port(a)}" . "{paths.port(b)}"' for a, b in pairs if host in (a, b)]
         text = "; ".join([f'delete element bridge {TABLE} isolated {{ "{paths.port(host)}" }}'] * (host in isolated)
-                         + [f"delete element bridge {TABLE} cut {{ {pair} }}" for pair in mine])
+                         + [f"delete element bridge {TABLE} cut {{ {pair} }}" for pair in mine]
+                         + [f"delete rule bridge {TABLE} chosen handle {handle}" for handle, said in drops()
+                            if host in said.partition(":")[0].split(" -> ")])
     if text and not filter_rules(text):
         raise LabError("cannot heal: the switch's packet filter refused")
 

@@ -26,11 +26,17 @@ USAGE = """usage: lab/lab VERB ...   (as root)
   boot HOST                   start a machine that is off
   reboot HOST                 orderly shutdown and start
   poweroff HOST               pull the plug: no packet, no shutdown
-  freeze HOST, thaw HOST      stop everything in a machine, let it go on
+  freeze HOST [NAME]          stop everything in a machine, or only the processes of that name
+  thaw HOST                   let all of it go on
   isolate HOST                drop every packet from and to a machine
   cut A B [--one-way]         drop the packets between two machines (one way: from A to B)
-  heal [HOST]                 undo isolate and cut
-  kill HOST NAME              SIGKILL to the processes of that name (postgres: the postmaster)
+  drop A B [--one-way] [--percent=N] [--only=KIND] [--larger=BYTES]
+                              drop some of the packets between two machines; KIND: tcp/PORT, udp/PORT, arp
+  heal [HOST]                 undo isolate, cut and drop
+  kill HOST NAME              SIGKILL to the processes of that name
+
+NAME: a program (gemeld, etcd); postgres: the postmaster; postgres:WORD: PostgreSQL's processes with WORD in their title;
+postgres:all: its whole control group.
 
 Hosts: """ + " ".join(paths.NUMBERS)
 
@@ -115,6 +121,8 @@ def status(arguments):
               f"{'-' if bare else 'answers' if answers else 'silent':9}{role}")
     for source, target in cuts:
         print(f"cut: {source} -> {target}")
+    for _, said in network.drops():
+        print(f"drop: {said}")
     problems = [] if bare else site.missing()
     for problem in problems:
         print(f"missing: {problem}")
@@ -179,9 +187,13 @@ def poweroff(arguments):
 
 
 def freeze(arguments):
-    (host,), _ = take(arguments, 1)
+    (host, *name), _ = take(arguments, 1, more=1)
     from . import machine
     machine.must_be_on(machine_named(host))
+    if name:
+        if machine.hold(host, name[0]) == 0:
+            raise LabError(f"no process {name[0]} runs on {host}", paths.NOT_FOUND)
+        return
     machine.write_group(host, "cgroup.freeze", "1")
     machine.wait_for(f"{host} freezes", lambda: "frozen 1" in paths.read_text(
         paths.group_of(host) + "/cgroup.events"), 5)
@@ -190,7 +202,7 @@ def freeze(arguments):
 def thaw(arguments):
     (host,), _ = take(arguments, 1)
     from . import machine
-    machine.write_group(machine_named(host), "cgroup.freeze", "0")
+    machine.let_go(machine_named(host))
 
 
 def isolate(arguments):
@@ -203,6 +215,20 @@ def cut(arguments):
     if known(source) == known(target):
         raise LabError(f"{source} cannot be cut from itself", paths.REFUSED)
     network.cut(source, target, "--one-way" in flags)
+
+
+def drop(arguments):
+    values = dict(word[2:].split("=", 1) for word in arguments if word.startswith("--") and "=" in word)
+    (source, target), flags = take([word for word in arguments if "=" not in word], 2, "--one-way")
+    if set(values) - {"percent", "only", "larger"} or known(source) == known(target):
+        raise wrong_use()
+    try:
+        percent, larger = int(values.get("percent", 100)), int(values.get("larger", 0))
+    except ValueError as error:
+        raise wrong_use() from error
+    if not 1 <= percent <= 100 or larger < 0:
+        raise wrong_use()
+    network.drop(source, target, "--one-way" in flags, values.get("only", ""), percent, larger)
 
 
 def heal(arguments):
@@ -220,7 +246,7 @@ def kill(arguments):
 
 VERBS = {"up": up, "down": down, "image": image, "redeploy": redeploy, "status": status, "env": env, "exec": exec_,
          "shell": shell, "logs": logs, "boot": boot, "reboot": reboot, "poweroff": poweroff, "freeze": freeze, "thaw": thaw,
-         "isolate": isolate, "cut": cut, "heal": heal, "kill": kill}
+         "isolate": isolate, "cut": cut, "drop": drop, "heal": heal, "kill": kill}
 WITHOUT_SITE = ("up", "down", "image", "redeploy")
 
 

@@ -144,7 +144,7 @@ api::HostStatus Agent::status() const {
 std::string Agent::metrics() const {
   if (!database_) return metrics_text(status(), nullptr, nullptr);
   const auto stats = database_->parts().heartbeat->stats();
-  return metrics_text(status(), &database_->state(), &stats);
+  return metrics_text(status(), &database_->state(), &stats, &database_->failover());
 }
 
 Task<void> Agent::keep_reporting() {

@@ -16,6 +16,8 @@ using core::event::ActionEnded;
 
 // Nobody else is asked for long whether he has the address: a failover waits for it.
 constexpr auto probe_time = std::chrono::milliseconds(20);
+// What the link answered so long ago still holds: a promotion is shorter.
+constexpr auto unclaimed_limit = std::chrono::seconds(3);
 // An address that somebody else holds is asked for again so often.
 constexpr auto address_retry = std::chrono::milliseconds(500);
 // PostgreSQL is looked at so often; after an action of its own at once.
@@ -98,8 +100,15 @@ void DatabaseNode::step(core::Event event) {
   const core::Input input{runtime::boot_now(), std::move(event)};
   inputs_.add(input);
   const core::Output output = controller_.step(input);
+  phases_.step(input, output, state());
   carry_out(output);
+  report_failover();
   wake_.expires_after(std::max(output.wake_at - runtime::boot_now(), Duration{std::chrono::milliseconds(1)}));
+}
+
+void DatabaseNode::report_failover() {
+  if (const auto report = phases_.take_report())
+    events_.add(runtime::LogLevel::info, "failover", report->text(), report->epoch, report->times());
 }
 
 void DatabaseNode::carry_out(const core::Output& output) {
@@ -118,11 +127,19 @@ void DatabaseNode::begin(const core::Action& action) {
   const auto slot = core::slot_of(action.kind);
   if (!slot) return at_once(action.kind);
   runtime::log_debug("begins " + core::describe(action.kind));
+  prepare(action.kind);
   auto scope = std::make_shared<runtime::TaskScope>(executor_, core::describe(action.kind));
   running_[action.id] = scope;
   // A new PostgreSQL action waits until the cancelled one before it has let go.
   auto before = *slot == core::Slot::postgres ? std::exchange(last_postgres_, scope) : nullptr;
   scope->spawn("action", run(action, std::move(before)));
+}
+
+/// What a step that is sure to follow will need, begun beside the present one. Changes nothing that anybody can see.
+void DatabaseNode::prepare(const core::ActionKind& kind) {
+  if (std::holds_alternative<core::action::QuiesceHeartbeat>(kind)) parts_.postgres->expect_promotion();
+  if (!std::holds_alternative<core::action::Promote>(kind)) return;
+  for (const auto& address : parts_.addresses) tasks_.spawn("ask for " + address.address, ask_for_address(address));
 }
 
 void DatabaseNode::at_once(const core::ActionKind& kind) {
@@ -240,14 +257,26 @@ runtime::Task<void> DatabaseNode::tick() {
   }
 }
 
+runtime::Task<void> DatabaseNode::ask_for_address(adapters::address::Address address) {
+  const TimePoint begin = runtime::boot_now();
+  unclaimed_.erase(address);
+  // Somebody answers, or it could not be asked: it is asked for again when it is taken, and then reported.
+  if (co_await parts_.address->ask(address, probe_time)) unclaimed_[address] = begin;
+}
+
 runtime::Task<void> DatabaseNode::take_address(adapters::address::Address address, Epoch epoch) {
   std::string reported;
   while (true) {
-    const auto taken = co_await parts_.address->acquire(address, epoch, probe_time);
+    const auto asked = unclaimed_.extract(address);
+    const bool is_unclaimed = asked && runtime::boot_now() - asked.mapped() < unclaimed_limit;
+    const auto taken =
+        co_await parts_.address->acquire(address, epoch, is_unclaimed ? Duration::zero() : Duration{probe_time});
     // Given up again while it was asked for: no trouble.
     if (!is_address_wanted_ || address_epoch_ != epoch) co_return;
     if (taken) {
       taken_.insert(address);
+      if (is_address_held()) phases_.address_is_here(runtime::boot_now());
+      report_failover();
       if (!reported.empty())
         events_.add(runtime::LogLevel::info, "address", address.address + " is here at last", epoch);
       co_return;

@@ -17,6 +17,7 @@
 #include "adapters/heartbeat/heartbeat.h"
 #include "adapters/postgres/postgres_server.h"
 #include "agent/event_log.h"
+#include "agent/failover_phases.h"
 #include "agent/input_ring.h"
 #include "core/controller.h"
 #include "runtime/task_scope.h"
@@ -51,6 +52,7 @@ class DatabaseNode {
   [[nodiscard]] const DatabaseParts& parts() const { return parts_; }
   /// Every virtual address is here.
   [[nodiscard]] bool is_address_held() const { return is_address_wanted_ && taken_.size() == parts_.addresses.size(); }
+  [[nodiscard]] const FailoverPhases& failover() const { return phases_; }
   /// What is being done in the postgres slot, for the status; empty when nothing.
   [[nodiscard]] std::string doing() const;
 
@@ -58,7 +60,9 @@ class DatabaseNode {
   void feed(core::Event event);
   void step(core::Event event);
   void carry_out(const core::Output& output);
+  void report_failover();
   void begin(const core::Action& action);
+  void prepare(const core::ActionKind& kind);
   void at_once(const core::ActionKind& kind);
   runtime::Task<void> run(core::Action action, std::shared_ptr<runtime::TaskScope> before);
   runtime::Task<core::event::ActionEnded> perform_store(core::Action action);
@@ -68,6 +72,7 @@ class DatabaseNode {
   runtime::Task<void> tick();
   runtime::Task<void> end_actions(Duration limit);
   runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
+  runtime::Task<void> ask_for_address(adapters::address::Address address);
   void drop_address();
   void refresh_gate(TimePoint until);
   void report_gate(const Status& status, const char* what);
@@ -76,6 +81,7 @@ class DatabaseNode {
   core::Controller controller_;
   DatabaseParts parts_;
   EventLog& events_;
+  FailoverPhases phases_;
   InputRing& inputs_;
   boost::asio::steady_timer wake_;
   boost::asio::steady_timer look_;  // cancelled to observe PostgreSQL at once
@@ -87,8 +93,9 @@ class DatabaseNode {
   std::uint64_t run_changes_ = 0;  // begun or ended actions that change what runs: an observation across one is void
   int run_changing_ = 0;           // such actions in progress
   bool is_address_wanted_ = false;
-  Epoch address_epoch_;                         // for which it is wanted
-  std::set<adapters::address::Address> taken_;  // really here
+  Epoch address_epoch_;                                        // for which it is wanted
+  std::set<adapters::address::Address> taken_;                 // really here
+  std::map<adapters::address::Address, TimePoint> unclaimed_;  // nobody else answered for it then
   bool is_gate_broken_ = false;
   std::uint64_t next_ask_ = 1;
   std::map<std::uint64_t, core::Answer> answers_;

@@ -15,9 +15,11 @@ namespace {
 using core::PostgresRun;
 using runtime::Task;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::HeldPostgres;
 using testing::TestNode;
+using ::testing::UnorderedElementsAre;
 
 const adapters::address::Mac stranger{6, 6, 6, 6, 6, 6};
 
@@ -86,6 +88,17 @@ bool saw_mark(const Recorded& recorded) {
   });
 }
 
+/// Part and phases of the newest failover that the host has reported.
+std::vector<std::string> phases_of(const TestNode& host) {
+  std::vector<std::string> names;
+  for (const auto& event : host.events->after(0)) {
+    if (event.rule != "failover") continue;
+    names = {event.message.substr(0, event.message.find(' '))};
+    for (const auto& phase : event.phases) names.push_back(phase.phase);
+  }
+  return names;
+}
+
 class Nodes : public testing::Pair {
  protected:
   [[nodiscard]] Epoch epoch() const { return backend->view.record ? backend->view.record->record.epoch : Epoch{}; }
@@ -125,6 +138,9 @@ class Nodes : public testing::Pair {
     EXPECT_TRUE(db2.address->held(vip).value());
     EXPECT_TRUE(db2.server().write(500));
     EXPECT_GE(db1.count("resign_crashed"), 1U);
+    EXPECT_THAT(phases_of(db1), ElementsAre("hand_over", "stop", "resign"));
+    EXPECT_THAT(phases_of(db2), UnorderedElementsAre("take_over", "detect", "bid", "prepare", "promote", "cut", "open",
+                                                     "address", "names"));
   }
 
   Task<void> switches_over() {
@@ -141,6 +157,8 @@ class Nodes : public testing::Pair {
     EXPECT_TRUE(co_await becomes_whole("db2"));
     EXPECT_EQ(epoch(), Epoch{2});
     EXPECT_THAT(db1.server().calls, Contains("stop")) << "stopped, not killed";
+    EXPECT_THAT(phases_of(db1), ElementsAre("hand_over", "checkpoint", "stop", "resign"));
+    EXPECT_EQ(db2.count("failover"), 1U);
     EXPECT_TRUE(db2.node->switch_over({}).accepted) << "without a name: the best standby";
     EXPECT_TRUE(co_await becomes_whole("db1"));
     EXPECT_EQ(epoch(), Epoch{3});
@@ -291,7 +309,8 @@ class Nodes : public testing::Pair {
       for (const auto& note : output.notes) said.push_back(note.rule + ": " + note.text);
     }
     std::vector<std::string> heard;
-    for (const auto& event : host.events->after(0)) heard.push_back(event.rule + ": " + event.message);
+    for (const auto& event : host.events->after(0))
+      if (event.rule != "failover") heard.push_back(event.rule + ": " + event.message);
     EXPECT_EQ(calls, host.server().calls);
     EXPECT_EQ(said, heard);
     EXPECT_EQ(refreshes, host.gate->refreshes());

@@ -86,11 +86,12 @@ void EventLog::load() {
   while (events_.size() > events_kept) events_.pop_front();
 }
 
-void EventLog::add(runtime::LogLevel level, const std::string& rule, const std::string& message, Epoch epoch) {
+void EventLog::add(runtime::LogLevel level, const std::string& rule, const std::string& message, Epoch epoch,
+                   std::vector<api::PhaseTime> phases) {
   runtime::log(level, fmt::format("{} rule={} epoch={}", message, rule, epoch.value));
   if (level == runtime::LogLevel::debug) return;
-  api::Event event{next_id_++, runtime::wall_now(), host_,      std::string(name_of(level)),
-                   rule,       readable(message),   epoch.value};
+  api::Event event{next_id_++, runtime::wall_now(), host_,       std::string(name_of(level)),
+                   rule,       readable(message),   epoch.value, std::move(phases)};
   const std::string array = api::to_json(std::vector{event});
   // A stalled disk costs the file, not the agent's memory.
   if (unwritten_.size() + array.size() > unwritten_limit) unwritten_ = "\n";

@@ -22,7 +22,8 @@ class EventLog {
   EventLog(std::filesystem::path file, std::string host);
   /// Reads what the last run left. Blocks; before the loop runs.
   void load();
-  void add(runtime::LogLevel level, const std::string& rule, const std::string& message, Epoch epoch = {});
+  void add(runtime::LogLevel level, const std::string& rule, const std::string& message, Epoch epoch = {},
+           std::vector<api::PhaseTime> phases = {});
   [[nodiscard]] std::vector<api::Event> after(std::uint64_t id) const;
   /// Runs until cancelled.
   runtime::Task<void> keep_writing();

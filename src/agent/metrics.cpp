@@ -67,10 +67,24 @@ void add_heartbeat(Page& page, const adapters::heartbeat::HeartbeatStats& stats)
              stats.is_realtime ? 1 : 0);
 }
 
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+void add_failover(Page& page, const FailoverPhases& failover) {
+  for (const auto& report : failover.last()) {
+    const std::string part(report.part);
+    page.gauge("gemel_failover_seconds", "How long this host's part of its last failover took", seconds(report.total()),
+               {{"part", part}});
+    for (const auto& phase : report.phases) {
+      page.gauge("gemel_failover_phase_seconds", "... and each phase of it", seconds(phase.length),
+                 {{"part", part}, {"phase", std::string(phase.name)}});
+    }
+  }
+}
+
 }  // namespace
 
 std::string metrics_text(const api::HostStatus& status, const core::State* state,
-                         const adapters::heartbeat::HeartbeatStats* heartbeat) {
+                         const adapters::heartbeat::HeartbeatStats* heartbeat, const FailoverPhases* failover) {
   Page page;
   page.gauge("gemel_info", "Version and role of this host", 1,
              {{"version", status.version}, {"host", status.host}, {"role", status.role}});
@@ -96,6 +110,7 @@ std::string metrics_text(const api::HostStatus& status, const core::State* state
     page.gauge("gemel_postgres_write_probe_age_seconds", "Since the last answered write probe; 0: fresh",
                std::chrono::duration<double>(state->facts.write_probe_age).count());
   if (heartbeat != nullptr) add_heartbeat(page, *heartbeat);
+  if (failover != nullptr) add_failover(page, *failover);
   return page.text();
 }
 

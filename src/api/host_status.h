@@ -92,6 +92,12 @@ struct HostStatus {
   std::vector<HistoryStatus> history;
 };
 
+/// One phase of a failover, as the event of rule "failover" lists them.
+struct PhaseTime {
+  std::string phase;
+  std::int64_t ms = 0;
+};
+
 struct Event {
   std::uint64_t id = 0;  // grows on each host
   std::string time;      // RFC 3339 UTC
@@ -100,6 +106,7 @@ struct Event {
   std::string rule;   // rule id or event kind
   std::string message;
   std::uint64_t epoch = 0;
+  std::vector<PhaseTime> phases = {};  // of a failover, in their order; each from the end of the one before
 };
 
 std::string to_json(const HostStatus& status);

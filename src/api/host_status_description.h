@@ -20,6 +20,7 @@ BOOST_DESCRIBE_STRUCT(BalancerStatus, (), (is_running, backends))
 BOOST_DESCRIBE_STRUCT(HostStatus, (),
                       (api_version, host, role, zone, version, time, uptime_seconds, problems, record, database, store,
                        balancer, history))
-BOOST_DESCRIBE_STRUCT(Event, (), (id, time, host, level, rule, message, epoch))
+BOOST_DESCRIBE_STRUCT(PhaseTime, (), (phase, ms))
+BOOST_DESCRIBE_STRUCT(Event, (), (id, time, host, level, rule, message, epoch, phases))
 
 }  // namespace gemel::api

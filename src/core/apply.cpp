@@ -220,7 +220,8 @@ void end_promote(State& state, const action::Promote& promote, bool is_done, con
 void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded& ended) {
   const bool is_done = ended.certainty == Certainty::done;
   if (is_done) {
-    state.postgres_backoff = Duration::zero();
+    // Killing always works: it must not make the start that follows it, and fails again, look like the first.
+    if (!std::holds_alternative<action::KillPostgres>(kind)) state.postgres_backoff = Duration::zero();
   } else {
     back_off_postgres(state);
   }

@@ -67,6 +67,17 @@ TEST_F(Pair, isolated_primary_is_shut_before_the_standby_takes_over) {
   EXPECT_TRUE(becomes_whole());
 }
 
+TEST_F(Pair, an_agent_restarted_after_a_takeover_drops_the_address_its_predecessor_left) {
+  world.freeze_agent("db1", seconds(5));
+  world.run_for(seconds(2));
+  ASSERT_EQ(world.primary(), "db2");
+  ASSERT_TRUE(world.host("db1").has_address);
+  world.restart_agent("db1");
+  world.run_for(seconds(1));
+  EXPECT_FALSE(world.host("db1").has_address);
+  EXPECT_TRUE(becomes_whole());
+}
+
 TEST_F(Pair, switchover_goes_there_and_back) {
   EXPECT_TRUE(world.switch_over("db1", "db2").accepted);
   world.run_for(seconds(1));

@@ -168,9 +168,7 @@ void PairWorld::at_once(const NodeId& node, const ActionKind& kind) {
   Host& host = hosts_[node];
   if (const auto* refresh = std::get_if<RefreshGate>(&kind)) host.gate_until = refresh->until;
   if (std::holds_alternative<ShutGate>(kind)) host.gate_until = TimePoint{};
-  if (std::holds_alternative<TakeAddress>(kind)) {
-    for (auto& [other, state] : hosts_) state.has_address = other == node;
-  }
+  if (std::holds_alternative<TakeAddress>(kind)) host.has_address = true;  // nobody takes it from the other one
   if (std::holds_alternative<DropAddress>(kind)) host.has_address = false;
   if (const auto* resume = std::get_if<ResumeHeartbeat>(&kind)) {
     host.is_quiesced = false;

@@ -125,6 +125,7 @@ inline State knowing(const NodeId& self, StoreView view) {
   state.facts.system_id = "system";
   state.facts.timeline = 5;
   state.facts.wal_end = Lsn{200};
+  state.may_hold_address = false;
   return state;
 }
 

@@ -110,6 +110,40 @@ TEST(Policy, fences_in_the_order_gate_address_kill) {
   EXPECT_LT(decided.place<action::DropAddress>(), decided.place<action::KillPostgres>());
 }
 
+TEST(Policy, drops_the_address_an_earlier_run_may_have_left_once_the_record_names_another) {
+  State state = standby();
+  state.may_hold_address = true;
+  const auto decided = decide(state);
+  EXPECT_TRUE(decided.fired("drop_left_address"));
+  EXPECT_NE(decided.find<action::DropAddress>(), nullptr);
+  EXPECT_FALSE(decide(state).fired("drop_left_address"));  // once
+}
+
+TEST(Policy, keeps_the_address_an_earlier_run_took_while_it_is_the_holder) {
+  State state = primary();
+  state.may_hold_address = true;
+  EXPECT_EQ(decide(state).find<action::DropAddress>(), nullptr);
+}
+
+TEST(Policy, a_standby_promoted_by_hand_is_fenced_and_copied_anew) {
+  State state = standby();
+  state.facts.run = PostgresRun::primary;
+  state.facts.timeline = 6;
+  const auto decided = decide(state);
+  EXPECT_EQ(decided.last(), "fence");
+  EXPECT_TRUE(state.must_clone);
+}
+
+TEST(Policy, a_deposed_primary_is_fenced_and_may_be_rewound) {
+  for (const bool is_complete : {true, false}) {
+    State state = standby();
+    state.facts.run = PostgresRun::primary;
+    state.store.history.insert(state.store.history.begin(), HistoryEntry{Epoch{2}, db2, is_complete, 5, Lsn{50}});
+    EXPECT_EQ(decide(state).last(), "fence");
+    EXPECT_FALSE(state.must_clone);
+  }
+}
+
 TEST(Policy, fence_cancels_what_the_server_is_doing) {
   State state = primary();
   state.slots.emplace(Slot::postgres, InFlight{ActionId{77}, action::Checkpoint{}});
@@ -228,7 +262,7 @@ TEST(Policy, refuses_a_switchover_with_the_reason) {
   EXPECT_EQ(answer.ask, 5U);
 }
 
-TEST(Policy, hands_over_in_the_order_checkpoint_gate_stop_resign) {
+TEST(Policy, hands_over_in_the_order_checkpoint_stop_gate_resign) {
   State state = primary();
   const auto first = after(state, event::SwitchoverAsked{1, NodeId{}});
   EXPECT_NE(first.find<action::Checkpoint>(), nullptr);
@@ -237,12 +271,17 @@ TEST(Policy, hands_over_in_the_order_checkpoint_gate_stop_resign) {
   const auto stop = end(state, Slot::postgres, Certainty::done);
   ASSERT_NE(stop.find<action::StopPostgres>(), nullptr);
   EXPECT_EQ(stop.find<action::StopPostgres>()->limit, ms(2000));
-  EXPECT_LT(stop.place<action::ShutGate>(), stop.place<action::StopPostgres>());
+  EXPECT_EQ(stop.find<action::ShutGate>(), nullptr) << "clients hear from the server that it ends";
   EXPECT_EQ(stop.find<action::SwapRecord>(), nullptr);
+  hear(state, db2, PostgresRun::standby);
+  EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr) << "not while it stops";
 
   const auto last = end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{300}});
   const auto* swap = last.swap(SwapPurpose::resign);
   ASSERT_NE(swap, nullptr);
+  ASSERT_NE(last.find<action::ShutGate>(), nullptr);
+  EXPECT_LT(last.place<action::ShutGate>(), last.place<action::DropAddress>());
+  EXPECT_LT(last.place<action::DropAddress>(), last.place<action::SwapRecord>()) << "nobody may bid before";
   EXPECT_EQ(swap->next.state, RecordState::resigned);
   EXPECT_EQ(swap->next.preferred, db2);
   EXPECT_EQ(swap->next.epoch, epoch3);
@@ -254,8 +293,17 @@ TEST(Policy, a_stop_that_overran_is_finished_by_a_kill) {
   after(state, event::SwitchoverAsked{1, db2});
   end(state, Slot::postgres, Certainty::done);
   const auto decided = end(state, Slot::postgres, Certainty::unknown);
-  EXPECT_FALSE(state.is_serving());  // what remains is behind the shut gate
-  EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
+  EXPECT_FALSE(state.is_serving());
+  ASSERT_NE(decided.find<action::ShutGate>(), nullptr) << "what remains is behind the shut gate";
+  EXPECT_LT(decided.place<action::ShutGate>(), decided.place<action::KillPostgres>());
+}
+
+TEST(Policy, shuts_the_gate_when_the_permit_ends_while_it_stops) {
+  State state = primary();
+  after(state, event::SwitchoverAsked{1, db2});
+  end(state, Slot::postgres, Certainty::done);
+  state.now = state.now + ms(501);
+  EXPECT_TRUE(decide(state).fired("shut_without_permit"));
 }
 
 // ---- stop of the agent ----
@@ -264,8 +312,10 @@ TEST(Policy, stop_hands_over_when_a_standby_is_ready) {
   State state = primary();
   const auto decided = after(state, event::StopAsked{});
   EXPECT_TRUE(decided.fired("stop_asked"));
-  EXPECT_LT(decided.place<action::ShutGate>(), decided.place<action::StopPostgres>());
-  EXPECT_NE(end(state, Slot::postgres, Certainty::done).swap(SwapPurpose::resign), nullptr);
+  EXPECT_NE(decided.find<action::StopPostgres>(), nullptr);
+  const auto stopped = end(state, Slot::postgres, Certainty::done);
+  ASSERT_NE(stopped.find<action::ShutGate>(), nullptr);
+  EXPECT_NE(stopped.swap(SwapPurpose::resign), nullptr);
 }
 
 TEST(Policy, stop_without_a_standby_just_stops_and_starts_nothing_any_more) {
@@ -286,6 +336,23 @@ TEST(Policy, cleans_up_a_crash_at_once_whatever_failed_before) {
   const auto decided = after(state, event::PostgresExited{});
   EXPECT_TRUE(decided.fired("clean_up_crash"));
   EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
+}
+
+TEST(Policy, starts_that_fail_back_off_although_the_kill_between_them_succeeds) {
+  State state = standby();
+  state.facts.run = PostgresRun::stopped;
+  Duration before{};
+  for (int round = 0; round < 3; ++round) {
+    state.now = state.postgres_retry_at > state.now ? state.postgres_retry_at : state.now;
+    hear(state, db1, PostgresRun::primary);
+    ASSERT_NE(decide(state).find<action::StartPostgres>(), nullptr) << round;
+    end(state, Slot::postgres, Certainty::refused);
+    decide(state);
+    if (state.is_busy(Slot::postgres)) end(state, Slot::postgres, Certainty::done);  // what remains of it is killed
+    state.facts.run = PostgresRun::stopped;
+    EXPECT_GT(state.postgres_backoff, before);
+    before = state.postgres_backoff;
+  }
 }
 
 TEST(Policy, backs_off_after_a_kill_that_failed) {

@@ -1,5 +1,7 @@
 // What must not go on, before anything else is considered: a foreign or vanished record, a gate without a permit, a
 // deposed primary, the remains of a crash.
+#include <algorithm>
+
 #include "base/text.h"
 #include "core/rules.h"
 
@@ -97,7 +99,16 @@ bool is_primary_without_right(const State& state) {
   return state.promoted != state.record()->epoch && state.facts.served != state.record()->epoch;
 }
 
+/// Somebody promoted this server by hand: none of the epochs this host won can have made its timeline. No history entry
+/// will ever know where it left, so that nothing but a copy helps.
+bool is_promoted_by_hand(const State& state) {
+  return std::ranges::none_of(state.store.history, [&](const HistoryEntry& entry) {
+    return entry.node == state.self && (!entry.complete || entry.timeline == state.facts.timeline);
+  });
+}
+
 void fence(State& state, Decision& decision) {
+  if (!state.is_holder() && is_promoted_by_hand(state)) state.must_clone = true;
   decision.note(NoteLevel::warn, "this PostgreSQL is a primary without the right to be one (epoch " +
                                      std::to_string(state.record()->epoch.value) + " belongs to " +
                                      state.record()->holder.name + "): fenced");
@@ -105,10 +116,20 @@ void fence(State& state, Decision& decision) {
 }
 
 constexpr Rule table[] = {
+    {"drop_left_address", "R9", "the agent has just started and the record names another host",
+     "drop the address an earlier run of the agent may have left", true,
+     [](const State& s) { return s.may_hold_address && s.record() != nullptr && !s.is_holder(); },
+     [](State& s, Decision& d) {
+       s.may_hold_address = false;
+       d.start(action::DropAddress{});
+     }},
     {"halt_foreign", "R9", "the record is of another site or another database", "stop everything, say so", false,
      is_foreign, halt_foreign},
     {"halt_regressed", "R9", "the record is gone or older than the epoch this directory served",
      "stop everything, ask a person", false, has_regressed, halt_regressed},
+    {"shut_stopped", "R9", "PostgreSQL was stopped behind an open gate (a hand-over)",
+     "shut the gate, drop the address, before anything else is done", true,
+     [](const State& s) { return !s.is_serving() && s.address_epoch.value != 0; }, stop_serving},
     {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate",
      true, is_superseded, shut_superseded},
     {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease",
@@ -143,10 +164,12 @@ constexpr Rule table[] = {
 std::span<const Rule> fence() { return table; }
 
 void stop_serving(State& state, Decision& decision) {
-  if (state.is_serving()) decision.start(action::ShutGate{});
-  if (state.address_epoch.value != 0) decision.start(action::DropAddress{});
+  // A server that was ended behind an open gate no longer counts as serving; what was opened for it must shut.
+  if (state.is_serving() || state.address_epoch.value != 0) decision.start(action::ShutGate{});
+  if (state.address_epoch.value != 0 || state.may_hold_address) decision.start(action::DropAddress{});
   state.opened = Epoch{};
   state.address_epoch = Epoch{};
+  state.may_hold_address = false;
   state.shut_since.reset();
   state.refreshed_until = TimePoint{};
 }

@@ -34,9 +34,15 @@ void set_names(State& state, Decision& decision) {
   decision.start(action::SetNames{names, is_growing});
 }
 
+/// At least S - {self} is on the list. A longer one makes commits wait until it is shortened and endangers nothing
+/// (I4), so the gate opens beside the shortening: clients connect meanwhile.
+bool are_names_sufficient(const State& state) {
+  return state.names && std::ranges::includes(*state.names, state.other_members());
+}
+
 bool may_open(const State& state) {
   return is_promoted(state) && !state.is_serving() && !state.hand_over && !state.is_stopping &&
-         state.record()->state == RecordState::normal && state.is_cut && state.names == state.other_members() &&
+         state.record()->state == RecordState::normal && state.is_cut && are_names_sufficient(state) &&
          state.facts.run == PostgresRun::primary && state.facts.served == state.record()->epoch &&
          state.permit_until() > state.now && state.highest_epoch() <= state.record()->epoch;
 }
@@ -45,6 +51,7 @@ void open(State& state, Decision& decision) {
   state.opened = state.record()->epoch;
   state.has_opened = true;
   state.address_epoch = state.opened;
+  state.may_hold_address = false;
   state.refreshed_until = state.permit_until();
   decision.note(NoteLevel::info, "opens: primary of epoch " + std::to_string(state.opened.value) + ", members " +
                                      to_string(state.record()->members));
@@ -195,8 +202,8 @@ constexpr Rule table[] = {
     {"set_names", "R3", "the names in effect are not S - {self} plus the standby being added",
      "set them; with the barrier if they grow", true, [](const State& s) { return needs_names(s) && s.is_cut; },
      set_names},
-    {"open", "R4", "promoted, S and names agree, permit valid", "open the gate, take the address", true, may_open,
-     open},
+    {"open", "R4", "promoted, S is cut, names hold at least the rest of S, permit valid",
+     "open the gate, take the address", true, may_open, open},
     {"checkpoint", "R10", "serving, not yet checkpointed after the promotion",
      "checkpoint, so that the new timeline can be rewound to", true,
      [](const State& s) {

@@ -104,7 +104,8 @@ struct State {
   bool has_opened = false;              // ... or was, since the epoch was won
   std::optional<TimePoint> shut_since;  // a serving primary behind a shut gate since
   TimePoint refreshed_until;
-  Epoch address_epoch;  // 0: not held
+  Epoch address_epoch;           // 0: not taken by this run
+  bool may_hold_address = true;  // an earlier run of the agent may have left it on the interface
 
   // procedures
   std::optional<AddProcedure> add;

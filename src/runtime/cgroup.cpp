@@ -116,7 +116,8 @@ Task<Status> Cgroup::kill_all(Duration limit) const {
       co_return fail(ErrorCode::timed_out, "processes survive SIGKILL in cgroup " + self.directory_.string());
     }
     co_await sleep_for(pause);
-    if (pause < std::chrono::milliseconds(10)) pause *= 2;
+    // A failover waits for this; a look costs some microseconds.
+    if (pause < std::chrono::milliseconds(2)) pause *= 2;
   }
   co_return Status{};
 }

@@ -23,14 +23,18 @@ class Server:
 
     def __init__(self, folder: Path):
         self.data = folder / "data"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = self.free_port()
         self.call("initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "--no-sync")
         with open(self.data / "postgresql.conf", "a", encoding="ascii") as file:
             file.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
         self.start()
         self.dsn = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+
+    @staticmethod
+    def free_port() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
 
     def call(self, name: str, *words: str) -> str:
         result = subprocess.run([*AS_POSTGRES, str(SERVER / name), *words], capture_output=True, text=True, timeout=60,

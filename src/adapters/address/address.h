@@ -43,8 +43,13 @@ class AddressKeeper {
   AddressKeeper& operator=(const AddressKeeper&) = delete;
   virtual ~AddressKeeper() = default;
 
+  /// Asks the link for `time` long whether somebody else has the address, and changes nothing. Success: nobody
+  /// answered. The gate may be shut (raw frames pass it). Suspends for `time`. Errors: `conflict` (the message names
+  /// the MAC), `not_found`, `invalid`, `denied`.
+  virtual runtime::Task<Status> ask(Address address, Duration time) = 0;
   /// Asks the link for `probe` long whether somebody else has the address (two probes, RFC 5227 and RFC 4862 with
-  /// shortened times), then adds it and announces it. With probe 0 nobody is asked. Already held: announces again.
+  /// shortened times), then adds it and announces it. With probe 0 nobody is asked, because the
+  /// caller did so just before. Already held: announces again.
   /// The gate must be open before (it drops neighbour traffic for the address).
   /// Suspends for `probe`; cancelling while it asks leaves the address as it was.
   /// Errors: `refused` (an epoch lower than one seen before, or released while asking), `conflict` (somebody answers;

@@ -89,6 +89,11 @@ class AddressContract : public ::testing::Test {
     harness.at_home_of(keeper, [&] { outcome = run_task(harness.loop, keeper.acquire(address, {epoch}, time)); });
     return outcome;
   }
+  Status ask(const Address& address) {
+    Status outcome;
+    harness.at_home_of(*harness.first, [&] { outcome = run_task(harness.loop, harness.first->ask(address, probe)); });
+    return outcome;
+  }
   static std::vector<Address> both() { return {{"10.99.0.9", 0, "wire"}, {"fd99::9", 0, "wire"}}; }
 };
 using Harnesses = ::testing::Types<FakeHarness, KernelHarness>;
@@ -125,7 +130,10 @@ TYPED_TEST(AddressContract, is_not_taken_from_one_who_answers) {
     EXPECT_EQ(refused.error().code, ErrorCode::conflict);
     EXPECT_NE(refused.error().message.find(to_string(this->harness.second_mac)), std::string::npos);
     EXPECT_EQ(this->harness.first->held(address), false);
+    EXPECT_EQ(this->ask(address).error().code, ErrorCode::conflict);
     ASSERT_TRUE(this->harness.second->release(address));
+    EXPECT_TRUE(this->ask(address));
+    EXPECT_EQ(this->harness.first->held(address), false) << "asking changes nothing";
     EXPECT_TRUE(this->acquire(*this->harness.first, address, 2));
     ASSERT_TRUE(this->harness.first->release(address));
   }

@@ -29,6 +29,18 @@ void FakeAddress::hear_claim(const std::string& address, const Mac& mac) {
   if (auto handler = conflict_) handler({*found, mac});
 }
 
+runtime::Task<Status> FakeAddress::ask(Address address, Duration) {
+  if (broken_) co_return std::unexpected(*broken_);
+  if (!Ip::parse(address.address)) co_return fail(ErrorCode::invalid, "not an address");
+  if (address.interface.empty()) co_return fail(ErrorCode::invalid, "not an interface");
+  if (const auto found = link_.strangers_.find(address.address); found != link_.strangers_.end())
+    co_return fail(ErrorCode::conflict, address.address + " is held by " + to_string(found->second));
+  for (const auto* other : link_.keepers_)
+    if (other != this && other->is_answering_ && other->held_.contains(address))
+      co_return fail(ErrorCode::conflict, address.address + " is held by " + to_string(other->mac_));
+  co_return Status{};
+}
+
 runtime::Task<Status> FakeAddress::acquire(Address address, Epoch epoch, Duration probe) {
   if (broken_) co_return std::unexpected(*broken_);
   if (epoch < highest_) co_return fail(ErrorCode::refused, "the epoch is over");
@@ -36,11 +48,7 @@ runtime::Task<Status> FakeAddress::acquire(Address address, Epoch epoch, Duratio
   if (!Ip::parse(address.address)) co_return fail(ErrorCode::invalid, "not an address");
   if (address.interface.empty()) co_return fail(ErrorCode::invalid, "not an interface");
   if (probe > Duration(0) && !held_.contains(address)) {
-    if (const auto found = link_.strangers_.find(address.address); found != link_.strangers_.end())
-      co_return fail(ErrorCode::conflict, address.address + " is held by " + to_string(found->second));
-    for (const auto* other : link_.keepers_)
-      if (other != this && other->is_answering_ && other->held_.contains(address))
-        co_return fail(ErrorCode::conflict, address.address + " is held by " + to_string(other->mac_));
+    if (auto asked = co_await ask(address, probe); !asked) co_return asked;
   }
   held_.insert(address);
   link_.believed_[address.address] = mac_;

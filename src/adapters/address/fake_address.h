@@ -34,6 +34,7 @@ class FakeAddress final : public AddressKeeper {
   FakeAddress(FakeLink& link, Mac mac) : link_(link), mac_(mac) { link_.keepers_.push_back(this); }
   ~FakeAddress() override;
 
+  runtime::Task<Status> ask(Address address, Duration time) override;
   runtime::Task<Status> acquire(Address address, Epoch epoch, Duration probe) override;
   Status release(Address address) override;
   [[nodiscard]] Result<bool> held(const Address& address) const override { return held_.contains(address); }

@@ -135,6 +135,16 @@ class KernelAddress final : public AddressKeeper {
   KernelAddress(boost::asio::any_io_executor executor, std::shared_ptr<Keeper> keeper)
       : executor_(std::move(executor)), keeper_(std::move(keeper)) {}
 
+  runtime::Task<Status> ask(Address address, Duration time) override {
+    auto opened = look_at(address);
+    if (!opened) co_return std::unexpected(opened.error());
+    auto holding = std::move(*opened);
+    if (!holding->interface.has_neighbours) co_return Status{};
+    const auto other = co_await ask_link(holding, time);
+    if (other) co_return fail(ErrorCode::conflict, address.address + " is held by " + to_string(*other));
+    co_return Status{};
+  }
+
   runtime::Task<Status> acquire(Address address, Epoch epoch, Duration probe) override {
     auto keeper = keeper_;
     auto opened = begin(address, epoch);
@@ -185,6 +195,10 @@ class KernelAddress final : public AddressKeeper {
       return fail(ErrorCode::refused, "epoch " + std::to_string(epoch.value) + " is over, " +
                                           std::to_string(keeper_->highest.value) + " was seen");
     keeper_->highest = epoch;
+    return look_at(address);
+  }
+
+  Result<std::shared_ptr<Holding>> look_at(const Address& address) {
     auto target = read_target(address);
     if (!target) return std::unexpected(target.error());
     auto interface = keeper_->route.find_interface(address.interface);

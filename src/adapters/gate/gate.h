@@ -31,6 +31,7 @@ enum class InstallMode { shut, keep_open };
 /// Covers, while shut: TCP to and from VIP:port in both directions (stateless, so established connections too; they go
 /// on when the gate opens again), ARP requests and answers for the VIP, neighbour solicitations and advertisements for
 /// the IPv6 VIP. Raw frames of an AF_PACKET socket are not seen by these hooks: the announcer must ask before it sends.
+/// A host without the address answers TCP to VIP:port that still reaches it with a reset; resets pass a shut gate.
 /// Always: TCP to `port` of a node address only from peers and from this host.
 class Gate {
  public:

@@ -65,13 +65,15 @@ class Connection {
       EXPECT_EQ(::bind(made.descriptor_, reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
     }
     static_cast<void>(::connect(made.descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to));
-    pollfd wait{made.descriptor_, POLLOUT, 0};
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (::poll(&wait, 1, poll_limit(limit)) != 1) return std::nullopt;
-    ::getsockopt(made.descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) return std::nullopt;
+    if (made.connect_result(limit) != 0) return std::nullopt;
     return made;
+  }
+  // What came of an attempt to connect: 0, an errno, or nothing at all within the limit.
+  static std::optional<int> attempt(const std::string& target, Duration limit) {
+    const auto to = address_of(target, 5432);
+    const Connection made(::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    static_cast<void>(::connect(made.descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to));
+    return made.connect_result(limit);
   }
   bool send() { return ::send(descriptor_, "x", 1, MSG_NOSIGNAL) == 1; }
   bool receive(Duration limit) {
@@ -79,9 +81,23 @@ class Connection {
     char byte = 0;
     return ::poll(&wait, 1, poll_limit(limit)) == 1 && ::recv(descriptor_, &byte, 1, 0) == 1;
   }
+  bool is_reset(Duration limit) {
+    pollfd wait{descriptor_, POLLIN, 0};
+    char byte = 0;
+    return ::poll(&wait, 1, poll_limit(limit)) == 1 && ::recv(descriptor_, &byte, 1, 0) < 0 && errno == ECONNRESET;
+  }
   bool round_trip(Duration limit) { return send() && receive(limit); }
 
  private:
+  std::optional<int> connect_result(Duration limit) const {
+    pollfd wait{descriptor_, POLLOUT, 0};
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::poll(&wait, 1, poll_limit(limit)) != 1) return std::nullopt;
+    ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
+    return error;
+  }
+
   int descriptor_;
 };
 
@@ -170,6 +186,12 @@ class GateTraffic : public ::testing::Test {
     return made;
   }
 
+  std::optional<int> connect_error(const std::string& target) {
+    std::optional<int> error;
+    client.run([&] { error = Connection::attempt(target, answer_limit); });
+    return error;
+  }
+
   NetworkNamespace server, client;
   std::optional<EchoServer> echo;
   boost::asio::io_context loop;
@@ -200,6 +222,26 @@ TEST_F(GateTraffic, cuts_an_established_connection_and_lets_it_go_on) {
     ASSERT_TRUE(gate->refresh(30s));
     EXPECT_TRUE(connection->receive(5s)) << target;  // TCP sends the byte again
     EXPECT_TRUE(connection->round_trip(answer_limit)) << target;
+  }
+}
+
+TEST_F(GateTraffic, tells_clients_that_still_come_after_the_address_has_gone) {
+  install();
+  struct Case {
+    const char* target;
+    const char* removal;
+  };
+  for (const auto& [target, removal] :
+       {Case{vip, "ip addr del 10.99.0.9/32 dev wire"}, Case{vip6, "ip addr del fd99::9/128 dev wire"}}) {
+    ASSERT_TRUE(gate->refresh(30s));
+    auto connection = connect(target, "", 3s);
+    ASSERT_TRUE(connection && connection->round_trip(answer_limit)) << target;
+    ASSERT_TRUE(gate->shut());
+    EXPECT_EQ(connect_error(target), std::nullopt) << target << ": a gate that is merely shut stays silent";
+    server.shell(removal);  // the client's neighbour table still leads here
+    EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
+    ASSERT_TRUE(connection->send());
+    EXPECT_TRUE(connection->is_reset(answer_limit)) << target;
   }
 }
 

@@ -3,8 +3,10 @@
 //   table inet gemel_gate {                          table arp gemel_gate {
 //     set open4/open6 { flags timeout; }               set open4 { type ipv4_addr; flags timeout; }
 //     set peers4/peers6                                chain input:  who-has VIP        unless @open4: drop
-//     chain input / output { priority -10 }            chain output: sender address VIP unless @open4: drop
+//     chain prerouting / input / output              chain output: sender address VIP unless @open4: drop
 //   }                                                }
+//
+// prerouting answers clients whose neighbour table still leads them here after the address has gone: "nobody listens".
 #include "adapters/gate/rules.h"
 
 #include <arpa/inet.h>
@@ -17,6 +19,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_arp.h>
+#include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 
@@ -37,8 +40,10 @@ constexpr std::uint32_t open4_id = 1, open6_id = 2, peers4_id = 3, peers6_id = 4
 
 // Offsets of header fields in bytes (RFC 791, 8200, 9293, 4861, 826).
 constexpr std::uint32_t ip_source = 12, ip_destination = 16, ip6_source = 8, ip6_destination = 24;
-constexpr std::uint32_t tcp_source_port = 0, tcp_destination_port = 2, icmp6_type = 0, nd_target = 8;
+constexpr std::uint32_t tcp_source_port = 0, tcp_destination_port = 2, tcp_flags = 13, icmp6_type = 0, nd_target = 8;
 constexpr std::uint32_t arp_sender_ip = 14, arp_target_ip = 24;
+
+constexpr std::uint8_t tcp_reset = 0x04;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -83,16 +88,52 @@ class Rule {
     return *this;
   }
 
+  /// The destination is no address of this host.
+  Rule& elsewhere() {
+    auto* fib = expression("fib");
+    nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+    nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    const std::uint32_t local = RTN_LOCAL;
+    compare(NFT_CMP_NEQ, Bytes(reinterpret_cast<const std::uint8_t*>(&local), sizeof local));
+    return *this;
+  }
+  /// A TCP segment that resets; it carries no data (RFC 9293, 3.5.2).
+  Rule& reset() {
+    load(NFT_PAYLOAD_TRANSPORT_HEADER, tcp_flags, 1);
+    auto* mask = expression("bitwise");
+    const std::uint8_t flag = tcp_reset, nothing = 0;
+    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_LEN, sizeof flag);
+    nftnl_expr_set_data(mask, NFTNL_EXPR_BITWISE_MASK, &flag, sizeof flag);
+    nftnl_expr_set_data(mask, NFTNL_EXPR_BITWISE_XOR, &nothing, sizeof nothing);
+    compare(NFT_CMP_EQ, Bytes(&flag, 1));
+    return *this;
+  }
+
+  /// Answers with a reset.
+  void refuse(Batch& batch) {
+    expression("counter");
+    auto* reject = expression("reject");
+    nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+    nftnl_expr_set_u8(reject, NFTNL_EXPR_REJECT_CODE, 0);
+    append(batch);
+  }
+
   void verdict(Batch& batch, std::uint32_t code) {
     expression("counter");
     auto* immediate = expression("immediate");
     nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
     nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, code);
-    batch.add(NFT_MSG_NEWRULE, family_, NLM_F_CREATE | NLM_F_APPEND,
-              [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule_.get()); });
+    append(batch);
   }
 
  private:
+  void append(Batch& batch) {
+    batch.add(NFT_MSG_NEWRULE, family_, NLM_F_CREATE | NLM_F_APPEND,
+              [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule_.get()); });
+  }
   nftnl_expr* expression(const char* name) {
     auto* made = nftnl_expr_alloc(name);
     GEMEL_CHECK(made != nullptr);
@@ -236,6 +277,28 @@ void add_client_rules(Batch& batch, const ParsedConfig& config) {
   }
 }
 
+// After a hand-over clients still send here until they hear the new holder's announcement. Silence would cost them a
+// TCP retransmission (1 s for a new connection), so they are told at once. Only while the address is elsewhere: a gate
+// that is merely shut stays silent, because its connections go on when it opens again.
+void add_misdirected_rules(Batch& batch, const ParsedConfig& config) {
+  const auto add = [&](std::uint8_t network, Bytes vip, std::uint32_t destination, std::uint32_t source) {
+    Rule(NFPROTO_INET, "prerouting")
+        .network(network)
+        .port(tcp_destination_port, config.port)
+        .field(network_header, destination, vip)
+        .elsewhere()
+        .refuse(batch);
+    Rule(NFPROTO_INET, "output")
+        .network(network)
+        .port(tcp_source_port, config.port)
+        .field(network_header, source, vip)
+        .reset()
+        .verdict(batch, NF_ACCEPT);
+  };
+  if (config.vip) add(NFPROTO_IPV4, *config.vip, ip_destination, ip_source);
+  if (config.vip6) add(NFPROTO_IPV6, *config.vip6, ip6_destination, ip6_source);
+}
+
 // Neighbour discovery of the IPv6 address: neither asked nor claimed while shut.
 void add_neighbour_rules(Batch& batch, const ParsedConfig& config) {
   if (!config.vip6) return;
@@ -354,10 +417,12 @@ Batch replace_tables(const ParsedConfig& config, std::optional<std::chrono::mill
   add_set(batch, {NFPROTO_ARP, "open4", arp_open4_id, 4, true});
   for (const auto& peer : config.peers4) add_element(batch, NFPROTO_INET, "peers4", peer, std::nullopt);
   for (const auto& peer : config.peers6) add_element(batch, NFPROTO_INET, "peers6", peer, std::nullopt);
+  add_chain(batch, NFPROTO_INET, "prerouting", NF_INET_PRE_ROUTING);
   add_chain(batch, NFPROTO_INET, "input", NF_INET_LOCAL_IN);
   add_chain(batch, NFPROTO_INET, "output", NF_INET_LOCAL_OUT);
   add_chain(batch, NFPROTO_ARP, "input", NF_ARP_IN);
   add_chain(batch, NFPROTO_ARP, "output", NF_ARP_OUT);
+  add_misdirected_rules(batch, config);  // before the output rules of the clients
   add_client_rules(batch, config);
   add_neighbour_rules(batch, config);
   add_node_rules(batch, config);

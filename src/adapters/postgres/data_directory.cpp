@@ -208,6 +208,19 @@ Status DataDirectory::remove_standby_signal() const {
   return runtime::remove_file_durably(config_.data_dir / "standby.signal");
 }
 
+Status DataDirectory::refuse_stranger() const {
+  auto text = read_if_there(config_.data_dir / "postmaster.pid");
+  if (!text) return std::unexpected(text.error());
+  const pid_t process = first_line_number(*text);
+  if (process == 0) return {};
+  // A postmaster works in its data directory; a stale number belongs to nobody, or to somebody who works elsewhere.
+  std::error_code error;
+  const auto place = fs::read_symlink("/proc/" + std::to_string(process) + "/cwd", error);
+  if (error || place != fs::weakly_canonical(config_.data_dir, error)) return {};
+  return fail(ErrorCode::conflict, "a PostgreSQL server that Gemel did not start (process " + std::to_string(process) +
+                                       ") runs on " + config_.data_dir.string() + ": stop it");
+}
+
 Status DataDirectory::remove_stale_locks() const {
   const std::string socket = ".s.PGSQL." + std::to_string(config_.port);
   for (const auto& path :

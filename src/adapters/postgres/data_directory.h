@@ -58,6 +58,9 @@ class DataDirectory {
   [[nodiscard]] Status remove_standby_signal() const;
   /// Lock files of a postmaster that is certainly gone: after a reboot its process id may belong to somebody else.
   [[nodiscard]] Status remove_stale_locks() const;
+  /// `conflict` while a server that somebody else started lives on this directory: its lock file names a process that
+  /// works there. Call it when the own processes are gone. Never changes anything.
+  [[nodiscard]] Status refuse_stranger() const;
 
   [[nodiscard]] Status set_rewind_marker(std::string_view why) const;
   [[nodiscard]] Status clear_rewind_marker() const;

@@ -51,6 +51,8 @@ class PostgresServer {
   virtual runtime::Task<Status> start(NodeId upstream, NodeSet names) = 0;
   /// Running standby: follow another upstream (or nobody) from now on.
   virtual runtime::Task<Status> follow(NodeId upstream) = 0;
+  /// A hint: promote() may follow within a second. Opens beforehand what it needs; changes nothing, never fails.
+  virtual void expect_promotion() {}
   /// Names first and in effect for new sessions, clients' sessions ended, then promotion. Returns when not in recovery.
   virtual runtime::Task<Result<Promoted>> promote(NodeSet names) = 0;
   /// Sets the synchronous standbys, in the file and in effect for new sessions. With barrier also for every commit that

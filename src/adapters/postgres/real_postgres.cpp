@@ -167,7 +167,7 @@ Task<Status> RealPostgres::start(NodeId upstream, NodeSet names) {
     co_return fail(ErrorCode::refused, "there is no data directory");
   if (shared_->cgroup.is_populated()) co_return fail(ErrorCode::conflict, "PostgreSQL's processes are there already");
   auto written = co_await on_disk([upstream, names](const DataDirectory& files) {
-    return in_order([&] { return files.prepare_surroundings(); },
+    return in_order([&] { return files.refuse_stranger(); }, [&] { return files.prepare_surroundings(); },
                     [&] { return files.write_configuration(upstream, names); },
                     [&] { return files.lay_standby_signal(); }, [&] { return files.remove_stale_locks(); });
   });
@@ -210,8 +210,9 @@ Task<Status> RealPostgres::kill() {
   if (!disk) co_return std::unexpected(disk.error());
   if (!disk->has_data || disk->has_rewind_marker || disk->bootstrap == BootstrapPhase::unfinished) co_return Status{};
   co_return co_await on_disk([](const DataDirectory& files) {
+    // The lock file of a stranger stays: without it a second server could be started beside it.
     return in_order([&] { return files.lay_standby_signal(); }, [&] { return files.write_upstream(NodeId{}); },
-                    [&] { return files.remove_stale_locks(); });
+                    [&] { return files.refuse_stranger() ? files.remove_stale_locks() : Status{}; });
   });
 }
 

@@ -34,6 +34,7 @@ class RealPostgres final : public PostgresServer {
   runtime::Task<Status> bootstrap() override;
   runtime::Task<Status> start(NodeId upstream, NodeSet names) override;
   runtime::Task<Status> follow(NodeId upstream) override;
+  void expect_promotion() override;
   runtime::Task<Result<Promoted>> promote(NodeSet names) override;
   runtime::Task<Result<NamesSet>> set_names(NodeSet names, bool with_barrier) override;
   runtime::Task<Status> checkpoint() override;
@@ -68,6 +69,9 @@ class RealPostgres final : public PostgresServer {
 
   // Sessions.
   runtime::Task<Result<std::shared_ptr<PqConnection>>> session(std::string database, Duration limit);
+  static runtime::Task<void> open_ready_session(std::shared_ptr<Shared> shared);
+  runtime::Task<Result<std::shared_ptr<PqConnection>>> promotion_session(Duration limit);
+  [[nodiscard]] runtime::Task<Result<bool>> are_names_in_effect(NodeSet names, std::string shown);
   runtime::Task<Status> put_names_into_effect(NodeSet names, Duration limit);
   runtime::Task<Status> wait_promoted(std::shared_ptr<PqConnection> session, TimePoint deadline);
   runtime::Task<Status> ask_server(std::shared_ptr<core::PostgresFacts> facts, Duration limit);

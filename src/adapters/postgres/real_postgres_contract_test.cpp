@@ -271,6 +271,37 @@ TEST_F(RealPostgresTest, adopts_a_running_server_and_hears_its_end) {
   EXPECT_EQ(facts(first).run, PostgresRun::standby);
 }
 
+TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_started) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  make_standby(*pair_.second, db1);
+  done(pair_.run((*pair_.second)->kill()));
+  const auto data = pair_.second->config().data_dir;
+  // What tells a postmaster: the number in its lock file is that of a process that works in the data directory.
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    if (::chdir(data.c_str()) != 0) ::_exit(1);
+    ::pause();
+    ::_exit(0);
+  }
+  ASSERT_GT(stranger, 0);
+  done(runtime::write_file_durably(data / "postmaster.pid", std::to_string(stranger) + "\n", 0600));
+  while (std::filesystem::read_symlink("/proc/" + std::to_string(stranger) + "/cwd") != data) ::usleep(1000);
+  auto& second = *pair_.second;
+  for (const auto& refused :
+       {pair_.run(second->start(db1, {})), pair_.run(second->rewind(db1)), pair_.run(second->clone(db1))}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+    EXPECT_NE(refused.error().message.find(std::to_string(stranger)), std::string::npos) << refused.error().message;
+  }
+  done(pair_.run(second->kill()));
+  EXPECT_TRUE(std::filesystem::exists(data / "PG_VERSION"));
+  EXPECT_TRUE(std::filesystem::exists(data / "postmaster.pid"));
+  ::kill(stranger, SIGKILL);
+  ::waitpid(stranger, nullptr, 0);
+  done(pair_.run(second->start(db1, {})));
+}
+
 TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {
   make_primary(*pair_.first);
   value(as_application(*pair_.first, "create table t (n int)"));

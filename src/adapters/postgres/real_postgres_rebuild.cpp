@@ -41,7 +41,8 @@ Task<Status> RealPostgres::bootstrap() {
 
 Task<Status> RealPostgres::initialise() {
   auto prepared = co_await on_disk([](const DataDirectory& files) {
-    return in_order([&] { return files.wipe(); }, [&] { return files.prepare_surroundings(); });
+    return in_order([&] { return files.refuse_stranger(); }, [&] { return files.wipe(); },
+                    [&] { return files.prepare_surroundings(); });
   });
   if (!prepared) co_return prepared;
   std::vector<std::string> arguments{"initdb", "-D", shared_->config.data_dir.string(), "-U", superuser_role};
@@ -105,10 +106,10 @@ Task<Status> RealPostgres::rewind(NodeId source) {
   if (auto ended = co_await end_all_processes(); !ended) co_return ended;
   // Without standby.signal: pg_rewind runs crash recovery in single-user mode, which refuses to be a standby.
   auto marked = co_await on_disk([source](const DataDirectory& files) {
-    return in_order([&] { return files.set_rewind_marker("rewind from " + source.name); },
-                    [&] { return files.prepare_surroundings(); },
-                    [&] { return files.write_configuration(NodeId{}, NodeSet{}); },
-                    [&] { return files.remove_standby_signal(); }, [&] { return files.remove_stale_locks(); });
+    return in_order(
+        [&] { return files.refuse_stranger(); }, [&] { return files.set_rewind_marker("rewind from " + source.name); },
+        [&] { return files.prepare_surroundings(); }, [&] { return files.write_configuration(NodeId{}, NodeSet{}); },
+        [&] { return files.remove_standby_signal(); }, [&] { return files.remove_stale_locks(); });
   });
   if (!marked) co_return marked;
   shared_->last = {};  // positions on a branch that is being given up
@@ -131,7 +132,8 @@ Task<Status> RealPostgres::clone(NodeId source) {
   if (auto reachable = co_await check_source(source); !reachable) co_return reachable;
   if (auto ended = co_await end_all_processes(); !ended) co_return ended;
   auto marked = co_await on_disk([source](const DataDirectory& files) {
-    return in_order([&] { return files.set_rewind_marker("clone from " + source.name); }, [&] { return files.wipe(); },
+    return in_order([&] { return files.refuse_stranger(); },
+                    [&] { return files.set_rewind_marker("clone from " + source.name); }, [&] { return files.wipe(); },
                     [&] { return files.set_bootstrap(BootstrapPhase::none); },
                     [&] { return files.prepare_surroundings(); });
   });

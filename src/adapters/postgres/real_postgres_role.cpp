@@ -1,5 +1,8 @@
 // What a running server is told for replication: names, upstream, promotion, checkpoint. The orders matter; see
 // protocol.md R1, R3, R4 and failure-modes.md, finding 1.
+#include <csignal>
+#include <utility>
+
 #include "adapters/postgres/configuration_files.h"
 #include "adapters/postgres/real_postgres_shared.h"
 #include "runtime/log.h"
@@ -9,31 +12,37 @@ using runtime::Task;
 namespace {
 
 constexpr Duration short_limit = std::chrono::seconds(2);
-constexpr Duration promote_step = std::chrono::milliseconds(5);
+constexpr Duration promote_step = std::chrono::milliseconds(1);  // a failover waits; a look takes a tenth of that
+constexpr Duration ready_limit = std::chrono::seconds(2);        // so long a session opened beforehand is believed
 
-// Everybody's sessions but the agent's own. application_name alone would not do: a client may call itself anything.
-constexpr const char* terminate_clients = R"(
+constexpr const char* before_query =
+    "select pg_is_in_recovery(), greatest(c.timeline_id, m.min_recovery_end_timeline), "
+    "current_setting('synchronous_standby_names') from pg_control_checkpoint() c, pg_control_recovery() m";
+
+// Ends everybody's sessions but the agent's own: a query of a client could hold up the replay for
+// max_standby_streaming_delay. application_name alone would not do: a client may call itself anything. Then promotes.
+constexpr const char* promote_query = R"(
 select count(pg_terminate_backend(pid)) from pg_stat_activity where backend_type = 'client backend'
-  and pid <> pg_backend_pid() and not (usename = 'postgres' and application_name = 'gemeld'))";
+  and pid <> pg_backend_pid() and not (usename = 'postgres' and application_name = 'gemeld');
+select pg_promote(false))";
 
-constexpr const char* timeline_query =
-    "select ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int";
+// The end of recovery is flushed before recovery is over, so the flush position is behind it.
+constexpr const char* after_query =
+    "select ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, "
+    "pg_current_wal_flush_lsn()";
 
 }  // namespace
 
 /// File, reload, and a new session that shows it: whoever connects from now on waits for these names. Sessions that are
 /// older follow with the checkpointer; that is what the barrier of set_names() is for.
 Task<Status> RealPostgres::put_names_into_effect(NodeSet names, Duration limit) {
+  shared_->ready.reset();  // it may show the list of before
   auto written = co_await on_disk([names](const DataDirectory& files) { return files.write_names(names); });
   if (!written) co_return written;
-  auto opened = co_await session("postgres", limit);
-  if (!opened) co_return std::unexpected(opened.error());
+  // The postmaster reads the file at the signal and passes it on; what pg_reload_conf() does, without a session first.
+  if (!shared_->child) co_return fail(ErrorCode::refused, "the postmaster is not known");
+  shared_->child->signal(SIGHUP);
   std::pair<std::string, std::string> expected{"synchronous_standby_names", render_names_value(names)};
-  auto shown = co_await (*opened)->query("select current_setting('synchronous_standby_names')", {}, limit);
-  if (!shown) co_return std::unexpected(shown.error());
-  if (shown->first() == expected.second) co_return Status{};  // this session is a new one
-  auto reloaded = co_await (*opened)->query("select pg_reload_conf()", {}, limit);
-  if (!reloaded) co_return std::unexpected(reloaded.error().with("reload"));
   co_return co_await wait_for_setting(shared_->executor, shared_->config, std::move(expected), limit);
 }
 
@@ -94,35 +103,60 @@ Task<Status> RealPostgres::wait_promoted(std::shared_ptr<PqConnection> session, 
   co_return fail(ErrorCode::timed_out, "still in recovery");
 }
 
+void RealPostgres::expect_promotion() {
+  if (shared_->cgroup.is_populated()) shared_->tasks.spawn("ready session", open_ready_session(shared_));
+}
+
+Task<void> RealPostgres::open_ready_session(std::shared_ptr<Shared> shared) {
+  const std::uint64_t generation = shared->generation;
+  const TimePoint begin = runtime::boot_now();
+  auto opened = co_await open_session(shared->executor, shared->config, "postgres", short_limit);
+  if (!opened || shared->generation != generation) co_return;
+  shared->ready = std::make_shared<PqConnection>(std::move(*opened));
+  shared->ready_at = begin;
+}
+
+Task<Result<std::shared_ptr<PqConnection>>> RealPostgres::promotion_session(Duration limit) {
+  const auto ready = std::exchange(shared_->ready, nullptr);
+  if (ready && !ready->is_connection_lost() && runtime::boot_now() - shared_->ready_at < ready_limit) co_return ready;
+  co_return co_await session("postgres", limit);
+}
+
+/// `shown` by a session opened after the file was written last: what every new session gets.
+Task<Result<bool>> RealPostgres::are_names_in_effect(NodeSet names, std::string shown) {
+  if (shown != render_names_value(names)) co_return false;
+  const auto disk = co_await read_disk();
+  if (!disk) co_return std::unexpected(disk.error());
+  co_return disk->names == names;
+}
+
 Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
   const Duration limit = shared_->config.limits.promote;
   const TimePoint deadline = runtime::boot_now() + limit;
   if (!shared_->cgroup.is_populated()) co_return fail(ErrorCode::refused, "PostgreSQL does not run");
-  auto opened = co_await session("postgres", limit);
+  auto opened = co_await promotion_session(limit);
   if (!opened) co_return std::unexpected(opened.error());
   const auto session = *opened;
-  auto before = co_await session->query(
-      "select pg_is_in_recovery(), greatest(c.timeline_id, m.min_recovery_end_timeline) "
-      "from pg_control_checkpoint() c, pg_control_recovery() m",
-      {}, limit);
+  auto before = co_await session->query(before_query, {}, limit);
   if (!before) co_return std::unexpected(before.error());
   if (before->first() != "t") co_return fail(ErrorCode::refused, "it is a primary already");
-  auto effective = co_await put_names_into_effect(std::move(names), deadline - runtime::boot_now());
-  if (!effective) co_return std::unexpected(effective.error().with("names before promotion"));
-  // A query of a client could hold up the replay for max_standby_streaming_delay.
-  auto cleared = co_await session->query(terminate_clients, {}, deadline - runtime::boot_now());
-  if (!cleared) co_return std::unexpected(cleared.error());
-  auto asked = co_await session->query("select pg_promote(false)", {}, deadline - runtime::boot_now());
+  auto settled = co_await are_names_in_effect(names, before->first(2));
+  if (!settled) co_return std::unexpected(settled.error());
+  if (!*settled) {
+    auto effective = co_await put_names_into_effect(std::move(names), deadline - runtime::boot_now());
+    if (!effective) co_return std::unexpected(effective.error().with("names before promotion"));
+  }
+  auto asked = co_await session->query_all(promote_query, deadline - runtime::boot_now());
   if (!asked) co_return std::unexpected(asked.error().with("pg_promote"));
   if (auto done = co_await wait_promoted(session, deadline); !done) co_return std::unexpected(done.error());
   Promoted promoted;
-  auto timeline = co_await session->query(timeline_query, {}, deadline - runtime::boot_now());
-  if (!timeline) co_return std::unexpected(timeline.error());
-  promoted.timeline = static_cast<std::uint32_t>(std::strtoul(timeline->first().c_str(), nullptr, 10));
+  auto after = co_await session->query(after_query, {}, deadline - runtime::boot_now());
+  if (!after) co_return std::unexpected(after.error());
+  promoted.timeline = static_cast<std::uint32_t>(std::strtoul(after->first().c_str(), nullptr, 10));
   if (promoted.timeline <= std::strtoul(before->first(1).c_str(), nullptr, 10))
     co_return fail(ErrorCode::corrupt, "promoted, but the timeline did not grow");
   shared_->probe.set_primary(true);
-  auto end = co_await write_mark(session, deadline - runtime::boot_now());
+  auto end = parse_lsn(after->first(1));
   if (!end) co_return std::unexpected(end.error());
   promoted.end = *end;
   auto fork = co_await blocking<Result<Lsn>>(

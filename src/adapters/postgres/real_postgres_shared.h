@@ -28,8 +28,10 @@ struct RealPostgres::Shared {
   std::uint64_t generation = 0;                  // +1 whenever an action takes the processes into its hands
   std::function<void()> exit_listener;
   std::optional<PqConnection> observer;  // the kept session of observe(); taken out while in use
-  core::PostgresFacts last;              // of the last complete observation
-  std::string control_stamp;             // of `control`
+  std::shared_ptr<PqConnection> ready;   // opened for a promotion that is expected; null when none is
+  TimePoint ready_at;
+  core::PostgresFacts last;   // of the last complete observation
+  std::string control_stamp;  // of `control`
   std::optional<ControlData> control;
   runtime::TaskScope tasks;
 };

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "client/session.h"
+
 namespace gemel::outage {
 
 using Time = std::chrono::nanoseconds;  // since the start of the run
 
-/// acknowledged: the server said "INSERT 0 1" without a warning. refused: the server said ERROR, so it must not be
-/// there. unknown: anything else that was sent (time-out, lost connection, a WARNING); it may be there or not.
-enum class Outcome : std::uint8_t { acknowledged, refused, unknown };
+using client::Outcome;
 
 struct Gap {
   Time from{};  // acknowledgement before

@@ -11,13 +11,15 @@
 #include <string>
 #include <string_view>
 
+#include "client/session.h"
 #include "outage/journal.h"
-#include "outage/session.h"
 
 namespace gemel::outage {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using client::Limits;
+using client::Session;
 using std::chrono::milliseconds;
 
 volatile std::sig_atomic_t stop_wanted = 0;
@@ -137,6 +139,7 @@ std::optional<Options> parse(int count, char** words) {
       return std::nullopt;
   }
   if (count % 2 == 0 || options.dsn.empty()) return std::nullopt;
+  options.dsn += " application_name=gemel-outage";
   return options;
 }
 

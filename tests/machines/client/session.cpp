@@ -1,10 +1,10 @@
-#include "outage/session.h"
+#include "client/session.h"
 
 #include <poll.h>
 
 #include <cstring>
 
-namespace gemel::outage {
+namespace gemel::client {
 
 namespace {
 
@@ -32,6 +32,15 @@ bool is_plain_error(const PGresult* result) {
   return severity != nullptr && std::strcmp(severity, "ERROR") == 0;
 }
 
+Rows rows_of(const PGresult* result) {
+  Rows rows;
+  for (int row = 0; row < PQntuples(result); ++row) {
+    auto& cells = rows.emplace_back();
+    for (int column = 0; column < PQnfields(result); ++column) cells.emplace_back(PQgetvalue(result, row, column));
+  }
+  return rows;
+}
+
 }  // namespace
 
 Session::Session(Connection connection, Limits limits)
@@ -42,7 +51,7 @@ Session::Session(Connection connection, Limits limits)
 std::optional<Session> Session::connect(const std::string& dsn, Limits limits, std::string& error) {
   const auto start = Clock::now();
   // tcp_user_timeout: the kernel gives up on unanswered data; GSS would add a round trip.
-  const auto full = dsn + " gssencmode=disable tcp_user_timeout=1000 keepalives_idle=2 application_name=gemel-outage";
+  const auto full = dsn + " gssencmode=disable tcp_user_timeout=1000 keepalives_idle=2";
   Connection connection(PQconnectStart(full.c_str()), PQfinish);
   if (!connection || PQstatus(connection.get()) == CONNECTION_BAD) {
     error = connection ? PQerrorMessage(connection.get()) : "out of memory";
@@ -92,40 +101,36 @@ Session::Answer Session::run(const std::string& statement, const std::vector<std
   }
 }
 
-Outcome Session::execute(const std::string& statement, const std::vector<std::string>& parameters, std::string& error) {
+Reply Session::submit(const std::string& statement, const std::vector<std::string>& parameters) {
   *warned_ = false;
   const auto answer = run(statement, parameters, limits_.answer);
-  if (!answer) {
-    error = "no answer: " + std::string(PQerrorMessage(connection_.get()));
-    return Outcome::unknown;
+  if (!answer) return {Outcome::unknown, {}, {}, "no answer: " + std::string(PQerrorMessage(connection_.get()))};
+  const auto status = PQresultStatus(answer.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+    if (*warned_) return {Outcome::unknown, {}, {}, "acknowledged with a warning"};
+    return {Outcome::acknowledged, PQcmdStatus(answer.get()), rows_of(answer.get()), {}};
   }
-  if (PQresultStatus(answer.get()) == PGRES_COMMAND_OK) {
-    if (!*warned_) return Outcome::acknowledged;
-    error = "acknowledged with a warning";
-    return Outcome::unknown;
-  }
-  error = PQresultErrorMessage(answer.get());
   // FATAL may arrive after the commit is on disk; only a plain ERROR on a session that lives says "not done".
   const bool is_alive = PQstatus(connection_.get()) == CONNECTION_OK;
-  return is_alive && !*warned_ && is_plain_error(answer.get()) ? Outcome::refused : Outcome::unknown;
+  const bool is_refused = is_alive && !*warned_ && is_plain_error(answer.get());
+  return {is_refused ? Outcome::refused : Outcome::unknown, {}, {}, PQresultErrorMessage(answer.get())};
 }
 
-std::optional<std::vector<std::vector<std::string>>> Session::query(const std::string& statement,
-                                                                    const std::vector<std::string>& parameters,
-                                                                    std::chrono::milliseconds limit,
-                                                                    std::string& error) {
+Outcome Session::execute(const std::string& statement, const std::vector<std::string>& parameters, std::string& error) {
+  auto reply = submit(statement, parameters);
+  if (!reply.is_acknowledged()) error = std::move(reply.error);
+  return reply.outcome;
+}
+
+std::optional<Rows> Session::query(const std::string& statement, const std::vector<std::string>& parameters,
+                                   std::chrono::milliseconds limit, std::string& error) {
   const auto answer = run(statement, parameters, limit);
   if (!answer || PQresultStatus(answer.get()) != PGRES_TUPLES_OK) {
     error = answer ? PQresultErrorMessage(answer.get()) : PQerrorMessage(connection_.get());
+    if (error.empty()) error = "no answer in time";
     return std::nullopt;
   }
-  std::vector<std::vector<std::string>> rows;
-  for (int row = 0; row < PQntuples(answer.get()); ++row) {
-    auto& cells = rows.emplace_back();
-    for (int column = 0; column < PQnfields(answer.get()); ++column)
-      cells.emplace_back(PQgetvalue(answer.get(), row, column));
-  }
-  return rows;
+  return rows_of(answer.get());
 }
 
-}  // namespace gemel::outage
+}  // namespace gemel::client
