@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 #include "adapters/postgres/postgres_session.h"
@@ -278,15 +279,20 @@ TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_start
   done(pair_.run((*pair_.second)->kill()));
   const auto data = pair_.second->config().data_dir;
   // What tells a postmaster: the number in its lock file is that of a process that works in the data directory.
+  std::array<int, 2> arrived{};
+  ASSERT_EQ(::pipe2(arrived.data(), O_CLOEXEC), 0);
   const pid_t stranger = ::fork();
   if (stranger == 0) {
-    if (::chdir(data.c_str()) != 0) ::_exit(1);
+    if (::chdir(data.c_str()) != 0 || ::write(arrived[1], "x", 1) != 1) ::_exit(1);
     ::pause();
     ::_exit(0);
   }
   ASSERT_GT(stranger, 0);
+  char byte = 0;
+  ASSERT_EQ(::read(arrived[0], &byte, 1), 1);
+  ::close(arrived[0]);
+  ::close(arrived[1]);
   done(runtime::write_file_durably(data / "postmaster.pid", std::to_string(stranger) + "\n", 0600));
-  while (std::filesystem::read_symlink("/proc/" + std::to_string(stranger) + "/cwd") != data) ::usleep(1000);
   auto& second = *pair_.second;
   for (const auto& refused :
        {pair_.run(second->start(db1, {})), pair_.run(second->rewind(db1)), pair_.run(second->clone(db1))}) {
