@@ -19,16 +19,20 @@ BOOST_DESCRIBE_STRUCT(TimePoint, (), (since_boot))
 }  // namespace gemel
 
 namespace gemel::core {
+BOOST_DESCRIBE_STRUCT(Pause, (), (id, by, reason, until, length))
 BOOST_DESCRIBE_STRUCT(Record, (),
-                      (epoch, holder, members, state, preferred, system_id, cluster_id, writer, token, min_copies))
+                      (epoch, holder, members, state, preferred, cause, pause, system_id, cluster_id, writer, token,
+                       min_copies))
 BOOST_DESCRIBE_STRUCT(VersionedRecord, (), (record, revision))
-BOOST_DESCRIBE_STRUCT(HistoryEntry, (), (epoch, node, complete, timeline, switch_lsn))
+BOOST_DESCRIBE_STRUCT(HistoryEntry, (), (epoch, node, complete, timeline, switch_lsn, cause))
 BOOST_DESCRIBE_STRUCT(StoreView, (), (record, history))
 BOOST_DESCRIBE_STRUCT(StandbyLink, (), (node, is_streaming, flush_lsn))
 BOOST_DESCRIBE_STRUCT(PostgresFacts, (),
                       (run, is_answering, system_id, timeline, wal_end, is_receiving, upstream, standbys, names, served,
                        bootstrap_pending, write_probe_age))
-BOOST_DESCRIBE_STRUCT(Beat, (), (epoch, holder, revision, state, run, timeline, wal_end, is_receiving))
+BOOST_DESCRIBE_STRUCT(Beat, (),
+                      (epoch, holder, revision, state, run, timeline, wal_end, is_receiving, service_reachable,
+                       service_total))
 BOOST_DESCRIBE_STRUCT(Heard, (), (from, beat, confirmed, last_confirmation))
 namespace payload {
 BOOST_DESCRIBE_STRUCT(Swapped, (), (revision))
@@ -44,12 +48,17 @@ BOOST_DESCRIBE_STRUCT(PostgresExited, (), ())
 BOOST_DESCRIBE_STRUCT(StoreHint, (), (revision))
 BOOST_DESCRIBE_STRUCT(StopAsked, (), ())
 BOOST_DESCRIBE_STRUCT(SwitchoverAsked, (), (ask, to))
+BOOST_DESCRIBE_STRUCT(PauseAsked, (), (ask, by, reason, length, until))
+BOOST_DESCRIBE_STRUCT(ResumeAsked, (), (ask))
+BOOST_DESCRIBE_STRUCT(ServiceSeen, (), (reachable, total))
+BOOST_DESCRIBE_STRUCT(ForceAsked, (), (ask, by, confirmed_fenced))
+BOOST_DESCRIBE_STRUCT(GateFailed, (), (until))
 BOOST_DESCRIBE_STRUCT(ActionEnded, (), (id, certainty, payload, reason))
 }  // namespace event
 BOOST_DESCRIBE_STRUCT(ActionId, (), (value))
 BOOST_DESCRIBE_STRUCT(Timers, (),
                       (hb, suspect, lease, grace, gate, etcd, kill, sick, stop, promote, stable, clock_rate_error))
-BOOST_DESCRIBE_STRUCT(Config, (), (databases, bootstrapper, cluster_id, timers, min_copies))
+BOOST_DESCRIBE_STRUCT(Config, (), (databases, bootstrapper, cluster_id, timers, min_copies, sync_standbys))
 }  // namespace gemel::core
 
 namespace gemel::agent {
@@ -82,6 +91,8 @@ template <typename T>
 constexpr T last_of = T{};
 template <>
 constexpr auto last_of<core::RecordState> = core::RecordState::paused;
+template <>
+constexpr auto last_of<core::Cause> = core::Cause::force;
 template <>
 constexpr auto last_of<core::PostgresRun> = core::PostgresRun::primary;
 template <>

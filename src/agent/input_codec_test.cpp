@@ -39,15 +39,24 @@ core::PostgresFacts full_facts() {
 }
 
 core::StoreView full_view() {
-  core::Record record{Epoch{7}, db1,       {db1, db2}, RecordState::resigned,      db2,
-                      "system", "cluster", db1,        "token \"quoted\" \n \\ ü", 1};
+  core::Record record;
+  record.epoch = Epoch{7};
+  record.holder = record.writer = db1;
+  record.members = {db1, db2};
+  record.state = RecordState::resigned;
+  record.preferred = db2;
+  record.cause = core::Cause::sick;
+  record.pause = core::Pause{"id", "ann", "new switch", "12:30", milliseconds(90'000)};
+  record.system_id = "system";
+  record.cluster_id = "cluster";
+  record.token = "token \"quoted\" \n \\ ü";
   return {core::VersionedRecord{record, Revision{-5}},
-          {{Epoch{6}, db2, true, 3, Lsn{99}}, {Epoch{7}, db1, false, 0, Lsn{}}}};
+          {{Epoch{6}, db2, true, 3, Lsn{99}, core::Cause::force}, {Epoch{7}, db1, false, 0, Lsn{}, core::Cause::none}}};
 }
 
 std::vector<Input> every_kind() {
   const TimePoint now{std::chrono::hours(100) + std::chrono::nanoseconds(1)};
-  const core::Beat beat{Epoch{7}, db1, Revision{9}, RecordState::paused, PostgresRun::standby, 3, Lsn{5}, true};
+  const core::Beat beat{Epoch{7}, db1, Revision{9}, RecordState::paused, PostgresRun::standby, 3, Lsn{5}, true, 2, 3};
   const auto ended = [&](core::Payload payload, Certainty certainty) {
     return Input{now, core::event::ActionEnded{core::ActionId{42}, certainty, std::move(payload), "why \t\x01 ü"}};
   };
@@ -60,6 +69,11 @@ std::vector<Input> every_kind() {
       {now, core::event::StoreHint{Revision{11}}},
       {now, core::event::StopAsked{}},
       {now, core::event::SwitchoverAsked{13, db2}},
+      {now, core::event::PauseAsked{14, "ann", "new switch", milliseconds(90'000), "12:30"}},
+      {now, core::event::ResumeAsked{15}},
+      {now, core::event::ServiceSeen{2, 3}},
+      {now, core::event::ForceAsked{16, "ann", true}},
+      {now, core::event::GateFailed{TimePoint{milliseconds(17)}}},
       ended(std::monostate{}, Certainty::unknown),
       ended(full_view(), Certainty::refused),
       ended(core::StoreView{}, Certainty::done),
@@ -126,8 +140,8 @@ TEST(InputCodec, refuses_every_line_that_was_cut) {
 
 TEST(InputCodec, refuses_values_that_are_never_written) {
   for (const auto* line : {"", "{}", "[]", "null", "1", R"({"t":1})", R"({"e":[0,{}]})", R"({"t":"1","e":[0,{}]})",
-                           R"({"t":1,"e":[8,{}]})", R"({"t":1,"e":[-1,{}]})", R"({"t":1,"e":[0]})", R"({"t":1,"e":[]})",
-                           R"({"t":1,"e":{}})", R"({"t":1,"e":[4,7]})",
+                           R"({"t":1,"e":[13,{}]})", R"({"t":1,"e":[-1,{}]})", R"({"t":1,"e":[0]})",
+                           R"({"t":1,"e":[]})", R"({"t":1,"e":{}})", R"({"t":1,"e":[4,7]})",
                            R"({"t":1,"e":[7,{"id":1,"certainty":3,"payload":[0,null],"reason":""}]})",
                            R"({"t":1,"e":[7,{"id":1,"certainty":0,"payload":[9,null],"reason":""}]})",
                            R"({"t":1,"e":[7,{"id":-1,"certainty":0,"payload":[0,null],"reason":""}]})",
@@ -169,6 +183,7 @@ core::Config unusual_config() {
                    milliseconds(5), milliseconds(6),  milliseconds(7),  milliseconds(8),
                    milliseconds(9), milliseconds(10), milliseconds(11), 0.1234567890123456789};
   config.min_copies = 3;
+  config.sync_standbys = 4;
   return config;
 }
 
@@ -178,7 +193,7 @@ TEST(InputCodec, gives_the_beginning_of_a_run_again) {
   ASSERT_TRUE(decoded) << decoded.error().to_string();
   // Names every field of both: one that is added and not written does not compile here.
   const auto& [self, config, seed, version] = *decoded;
-  const auto& [databases, bootstrapper, cluster_id, timers, min_copies] = config;
+  const auto& [databases, bootstrapper, cluster_id, timers, min_copies, sync_standbys] = config;
   const auto& [hb, suspect, lease, grace, gate, etcd, kill, sick, stop, promote, stable, rho] = timers;
   EXPECT_EQ(self, db1);
   EXPECT_EQ(seed, begin.seed);
@@ -187,6 +202,7 @@ TEST(InputCodec, gives_the_beginning_of_a_run_again) {
   EXPECT_EQ(bootstrapper, db2);
   EXPECT_EQ(cluster_id, begin.config.cluster_id);
   EXPECT_EQ(min_copies, 3U);
+  EXPECT_EQ(sync_standbys, 4U);
   int count = 0;
   for (const auto& timer : {hb, suspect, lease, grace, gate, etcd, kill, sick, stop, promote, stable})
     EXPECT_EQ(timer, milliseconds(++count));

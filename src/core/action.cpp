@@ -39,6 +39,12 @@ std::string_view to_string(SwapPurpose purpose) {
       return "add";
     case SwapPurpose::resign:
       return "resign";
+    case SwapPurpose::pause:
+      return "pause";
+    case SwapPurpose::resume:
+      return "resume";
+    case SwapPurpose::force:
+      return "force";
   }
   return "claim";
 }

@@ -15,7 +15,8 @@ namespace gemel::core {
 enum class Slot : std::uint8_t { store, postgres, heartbeat };
 
 /// Why a compare-and-swap is made; decides what its success means.
-enum class SwapPurpose : std::uint8_t { create, bid, claim, cut, remove, add, resign };
+/// create, bid, claim and force make this run the holder; pause and resume change the state only.
+enum class SwapPurpose : std::uint8_t { create, bid, claim, cut, remove, add, resign, pause, resume, force };
 std::string_view to_string(SwapPurpose purpose);
 
 namespace action {

@@ -279,6 +279,7 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
     case SwapPurpose::create:
     case SwapPurpose::bid:
     case SwapPurpose::claim:
+    case SwapPurpose::force:
       state.won = swap.next.epoch;
       state.won_at = state.now;
       state.has_opened = false;
@@ -297,6 +298,8 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
       state.is_cut = true;
       return;
     case SwapPurpose::remove:
+    case SwapPurpose::pause:
+    case SwapPurpose::resume:
       return;
     case SwapPurpose::resign:
       state.hand_over.reset();
@@ -349,6 +352,12 @@ void apply(State& state, const Event& event, Output& output) {
     state.is_stopping = true;
   } else if (const auto* asked = std::get_if<event::SwitchoverAsked>(&event)) {
     apply_switchover(state, *asked, output);
+  } else if (const auto* pausing = std::get_if<event::PauseAsked>(&event)) {
+    output.answers.push_back({pausing->ask, false, "unsupported", "this version cannot pause yet"});
+  } else if (const auto* resuming = std::get_if<event::ResumeAsked>(&event)) {
+    output.answers.push_back({resuming->ask, false, "not_paused", "the site is not paused"});
+  } else if (const auto* forcing = std::get_if<event::ForceAsked>(&event)) {
+    output.answers.push_back({forcing->ask, false, "unsupported", "this version cannot take over by force yet"});
   } else if (const auto* ended = std::get_if<event::ActionEnded>(&event)) {
     apply_end(state, *ended);
   }

@@ -18,6 +18,10 @@ struct Beat {
   std::uint32_t timeline = 0;
   Lsn wal_end = {};
   bool is_receiving = false;
+  // Service-side targets (gateway, balancers) that answer the sender, of how many; total 0: none are configured, or the
+  // sender has not looked lately. The part between 0 and total decides nothing, only "none" and "some" do.
+  std::uint16_t service_reachable = 0;
+  std::uint16_t service_total = 0;
   bool operator==(const Beat&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "core/config.h"
 
+#include <fmt/format.h>
+
 namespace gemel::core {
 
 std::vector<std::string> check_config(const NodeId& self, const Config& config) {
@@ -10,6 +12,12 @@ std::vector<std::string> check_config(const NodeId& self, const Config& config) 
     mistakes.push_back("the first database host '" + config.bootstrapper.name + "' is not a database host of the site");
   }
   if (config.cluster_id.empty()) mistakes.push_back("the site has no id");
+  const auto others = config.databases.size() > 1 ? config.databases.size() - 1 : 1;
+  if (config.sync_standbys < 1 || config.sync_standbys > others) {
+    mistakes.push_back(
+        fmt::format("sync_standbys is {}: set it to at least 1 and at most {}, the number of the other database hosts",
+                    config.sync_standbys, others));
+  }
   if (config.min_copies != 1) mistakes.push_back("min_copies must be 1: other values are not supported yet");
   return mistakes;
 }

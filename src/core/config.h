@@ -15,7 +15,12 @@ struct Config {
   NodeId bootstrapper;     // the one that may create the very first database (MGMTPOSTGRES_MASTER)
   std::string cluster_id;  // the site's id
   Timers timers;
-  std::uint32_t min_copies = 1;  // 1: stay writable alone. Nothing else yet.
+  // 1: stay writable alone. 2 or more: the gate stays shut and local writers wait while S has fewer members; at most
+  // 1 + sync_standbys and the number of database hosts.
+  std::uint32_t min_copies = 1;
+  // k: S holds at most 1 + k members, a commit waits for all of them; further standbys follow without being waited for.
+  // At least 1, at most the number of other database hosts (1 with a single host).
+  std::uint32_t sync_standbys = 1;
 };
 
 /// Every mistake as a sentence; empty when the configuration is sound for `self`.

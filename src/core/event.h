@@ -55,6 +55,41 @@ struct SwitchoverAsked {
   std::uint64_t ask = 0;
   NodeId to;
 };  // `to` empty: the best standby
+/// Pause: nobody takes over, nothing is started or restarted; the holder serves without permits (R11). Ask the holder.
+/// Asked again while paused it replaces the present pause. Refused with: not_primary, bad_length, no_name, no_reason,
+/// busy. Accepted: the swap follows; the record shows it.
+struct PauseAsked {
+  std::uint64_t ask = 0;
+  std::string by;
+  std::string reason;
+  Duration length{0};
+  std::string until;  // wall time for people
+};
+/// Ends the pause before its time. Ask the holder. Refused with: not_primary, not_paused, busy. It takes effect when
+/// all members confirm heartbeats again.
+struct ResumeAsked {
+  std::uint64_t ask = 0;
+};
+/// How many of the service-side targets answer this agent, sent after every look and at least every second. A look
+/// older than 3 s counts as none.
+struct ServiceSeen {
+  std::uint16_t reachable = 0;
+  std::uint16_t total = 0;  // 0: none are configured
+};
+/// Operator force: this host, not in S, takes over with what it has. Without `confirmed_fenced` it is refused with
+/// `needs_confirmation` and the text reports what may be lost. `confirmed_fenced`: the operator states that the old
+/// holder and all members are powered off or cut from clients. Refused otherwise with: no_record, is_holder, is_member,
+/// no_data, wrong_database, busy, holder_alive, member_alive, record_changing, store_unknown, stopping.
+struct ForceAsked {
+  std::uint64_t ask = 0;
+  std::string by;
+  bool confirmed_fenced = false;
+};
+/// Shutting the gate failed; what is open by itself ends at `until` (own boot clock). A resignation waits for that
+/// while PostgreSQL runs. Also sent with a moment in the past, or not at all, when it worked.
+struct GateFailed {
+  TimePoint until;
+};
 struct ActionEnded {
   ActionId id;
   Certainty certainty = Certainty::unknown;
@@ -63,7 +98,8 @@ struct ActionEnded {
 };
 }  // namespace event
 using Event = std::variant<event::Tick, Heard, event::PostgresSeen, event::PostgresExited, event::StoreHint,
-                           event::StopAsked, event::SwitchoverAsked, event::ActionEnded>;
+                           event::StopAsked, event::SwitchoverAsked, event::ActionEnded, event::PauseAsked,
+                           event::ResumeAsked, event::ServiceSeen, event::ForceAsked, event::GateFailed>;
 
 struct Input {
   TimePoint now;  // never goes backwards

@@ -107,6 +107,11 @@ TEST(CoreConfig, says_every_mistake) {
   config.min_copies = 2;
   config.timers.grace = ms(500);
   EXPECT_EQ(check_config(db1, config).size(), 5U);
+  for (const std::uint32_t count : {0U, 2U}) {
+    config = bench_config();
+    config.sync_standbys = count;
+    EXPECT_EQ(check_config(db1, config).size(), 1U) << count;
+  }
 }
 
 }  // namespace

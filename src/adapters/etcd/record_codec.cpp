@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -15,6 +16,17 @@ using core::RecordState;
 constexpr std::array<std::pair<RecordState, std::string_view>, 3> state_names{
     {{RecordState::normal, "normal"}, {RecordState::resigned, "resigned"}, {RecordState::paused, "paused"}}};
 
+constexpr std::array<std::pair<core::Cause, std::string_view>, 10> cause_names{{{core::Cause::none, "none"},
+                                                                                {core::Cause::first, "first"},
+                                                                                {core::Cause::failover, "failover"},
+                                                                                {core::Cause::crash, "crash"},
+                                                                                {core::Cause::switchover, "switchover"},
+                                                                                {core::Cause::stop, "stop"},
+                                                                                {core::Cause::sick, "sick"},
+                                                                                {core::Cause::slow, "slow"},
+                                                                                {core::Cause::service, "service"},
+                                                                                {core::Cause::force, "force"}}};
+
 /// Reads fields of one object and keeps the first mistake.
 class FieldReader {
  public:
@@ -25,6 +37,15 @@ class FieldReader {
       complain(ErrorCode::corrupt, "not JSON: " + bad.message());
     else if (!value_.is_object())
       complain(ErrorCode::corrupt, "not a JSON object");
+  }
+  explicit FieldReader(json::value value) : value_(std::move(value)) {
+    if (!value_.is_object()) complain(ErrorCode::corrupt, "not a JSON object");
+  }
+
+  /// A reader of the object in this field.
+  FieldReader object(std::string_view name) {
+    const json::value* field = find(name);
+    return FieldReader(field != nullptr ? *field : json::value());
   }
 
   std::string text(std::string_view name) {
@@ -64,6 +85,10 @@ class FieldReader {
     return result;
   }
 
+  [[nodiscard]] bool has(std::string_view name) const {
+    return !mistake_ && value_.get_object().if_contains(name) != nullptr;
+  }
+
   void complain(ErrorCode code, std::string message) {
     if (!mistake_) mistake_ = Error{code, std::move(message)};
   }
@@ -91,8 +116,47 @@ RecordState read_state(FieldReader& reader) {
   return RecordState::normal;
 }
 
+/// Fields that older versions did not write have a value of their own when they are missing; unknown causes are those
+/// of a newer version and decide nothing here.
+core::Cause read_cause(FieldReader& reader) {
+  const std::string name = reader.has("cause") ? reader.text("cause") : "none";
+  for (const auto& [cause, known] : cause_names)
+    if (name == known) return cause;
+  return core::Cause::none;
+}
+
 constexpr auto any64 = std::numeric_limits<std::uint64_t>::max();
 constexpr auto any32 = std::numeric_limits<std::uint32_t>::max();
+
+std::string_view name_of(core::Cause cause) {
+  for (const auto& [known, name] : cause_names)
+    if (known == cause) return name;
+  return "none";
+}
+
+json::object pause_object(const core::Pause& pause) {
+  json::object object;
+  object["id"] = pause.id;
+  object["by"] = pause.by;
+  object["reason"] = pause.reason;
+  object["until"] = pause.until;
+  object["length_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(pause.length).count();
+  return object;
+}
+
+core::Pause read_pause(FieldReader& reader) {
+  FieldReader inner = reader.object("pause");
+  core::Pause pause;
+  pause.id = inner.text("id");
+  pause.by = inner.text("by");
+  pause.reason = inner.text("reason");
+  pause.until = inner.text("until");
+  constexpr auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(core::longest_pause).count();
+  pause.length = std::chrono::milliseconds(inner.number("length_ms", 1, static_cast<std::uint64_t>(longest)));
+  if (pause.id.empty()) inner.complain(ErrorCode::corrupt, "the pause has no id");
+  if (inner.mistake()) reader.complain(inner.mistake()->code, "pause: " + inner.mistake()->message);
+  return pause;
+}
 
 }  // namespace
 
@@ -111,6 +175,8 @@ std::string encode_record(const core::Record& record) {
   object["writer"] = record.writer.name;
   object["token"] = record.token;
   object["min_copies"] = record.min_copies;
+  if (record.cause != core::Cause::none) object["cause"] = name_of(record.cause);
+  if (record.pause) object["pause"] = pause_object(*record.pause);
   return json::serialize(object);
 }
 
@@ -127,6 +193,8 @@ Result<core::Record> decode_record(std::string_view text) {
   record.writer = NodeId{reader.text("writer")};
   record.token = reader.text("token");
   record.min_copies = static_cast<std::uint32_t>(reader.number("min_copies", 1, any32));
+  record.cause = read_cause(reader);
+  if (record.state == RecordState::paused) record.pause = read_pause(reader);
   if (record.holder.empty()) reader.complain(ErrorCode::corrupt, "the holder is empty");
   if (!record.members.contains(record.holder)) reader.complain(ErrorCode::corrupt, "the holder is not a member");
   if (reader.mistake()) return std::unexpected(reader.mistake()->with("record"));
@@ -140,6 +208,7 @@ std::string encode_history(const core::HistoryEntry& entry) {
   object["complete"] = entry.complete;
   object["timeline"] = entry.timeline;
   object["switch_lsn"] = to_string(entry.switch_lsn);
+  if (entry.cause != core::Cause::none) object["cause"] = name_of(entry.cause);
   return json::serialize(object);
 }
 
@@ -151,6 +220,7 @@ Result<core::HistoryEntry> decode_history(std::string_view text) {
   entry.complete = reader.boolean("complete");
   entry.timeline = static_cast<std::uint32_t>(reader.number("timeline", 0, any32));
   const std::string lsn = reader.text("switch_lsn");
+  entry.cause = read_cause(reader);
   if (entry.node.empty()) reader.complain(ErrorCode::corrupt, "the node is empty");
   if (const auto parsed = parse_lsn(lsn))
     entry.switch_lsn = *parsed;

@@ -19,6 +19,14 @@ core::Record example() {
   return record;
 }
 
+core::Record paused_example() {
+  core::Record record = example();
+  record.state = core::RecordState::paused;
+  record.preferred = NodeId{};
+  record.pause = core::Pause{"p-1", "ann", "new switch", "12:30", std::chrono::minutes(30)};
+  return record;
+}
+
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from << " is not in " << text;
@@ -29,6 +37,30 @@ TEST(RecordCodec, keeps_every_field_of_a_record) {
   const auto decoded = decode_record(encode_record(example()));
   ASSERT_TRUE(decoded) << decoded.error().to_string();
   EXPECT_EQ(*decoded, example());
+}
+
+TEST(RecordCodec, keeps_a_pause_and_refuses_a_paused_record_without_one) {
+  const std::string text = encode_record(paused_example());
+  const auto decoded = decode_record(text);
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_EQ(*decoded, paused_example());
+  for (const std::string& bad :
+       {replaced(text, R"("pause")", R"("x")"), replaced(text, R"("id":"p-1")", R"("id":"")"),
+        replaced(text, "1800000", "0"), replaced(text, "1800000", "604800001"), replaced(text, "1800000", "\"1\"")})
+    EXPECT_FALSE(decode_record(bad)) << bad;
+}
+
+TEST(RecordCodec, keeps_every_cause_and_reads_what_older_and_newer_versions_wrote) {
+  for (int cause = 0; cause <= static_cast<int>(core::Cause::force); ++cause) {
+    core::Record record = example();
+    record.cause = static_cast<core::Cause>(cause);
+    EXPECT_EQ(decode_record(encode_record(record)).value().cause, record.cause);
+    core::HistoryEntry entry{Epoch{3}, NodeId{"db2"}, false, 0, {}, record.cause};
+    EXPECT_EQ(decode_history(encode_history(entry)).value(), entry);
+  }
+  core::Record sick = example();
+  sick.cause = core::Cause::sick;
+  EXPECT_EQ(decode_record(replaced(encode_record(sick), "sick", "strange")).value().cause, core::Cause::none);
 }
 
 TEST(RecordCodec, has_a_stable_stored_form) {

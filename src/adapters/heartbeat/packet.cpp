@@ -98,6 +98,8 @@ Body encode(const Packet& packet) {
   out.number(message.wal_end.value);
   out.number(message.is_receiving ? 1 : 0, 1);
   out.name(message.holder);
+  out.number(message.service_reachable, 2);
+  out.number(message.service_total, 2);
   return body;
 }
 
@@ -123,6 +125,9 @@ std::optional<Packet> decode(const Body& body) {
   message.wal_end = {in.number()};
   message.is_receiving = in.flag();
   message.holder = in.name();
+  // An older version leaves these bytes zero: no targets.
+  message.service_reachable = static_cast<std::uint16_t>(in.number(2));
+  message.service_total = static_cast<std::uint16_t>(in.number(2));
   if (!in.is_valid() || packet.session == 0) return std::nullopt;
   return packet;
 }
@@ -153,7 +158,9 @@ Message to_message(const Beat& beat) {
           .run = beat.run,
           .timeline = beat.timeline,
           .wal_end = beat.wal_end,
-          .is_receiving = beat.is_receiving};
+          .is_receiving = beat.is_receiving,
+          .service_reachable = beat.service_reachable,
+          .service_total = beat.service_total};
 }
 
 Beat to_beat(const Message& message) {
@@ -164,7 +171,9 @@ Beat to_beat(const Message& message) {
           .run = message.run,
           .timeline = message.timeline,
           .wal_end = message.wal_end,
-          .is_receiving = message.is_receiving};
+          .is_receiving = message.is_receiving,
+          .service_reachable = message.service_reachable,
+          .service_total = message.service_total};
 }
 
 bool prepare_cryptography() { return sodium_init() >= 0; }

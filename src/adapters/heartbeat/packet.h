@@ -37,6 +37,8 @@ struct Message {
   std::uint32_t timeline = 0;
   Lsn wal_end = {};
   bool is_receiving = false;
+  std::uint16_t service_reachable = 0;
+  std::uint16_t service_total = 0;
   bool operator==(const Message&) const = default;
 };
 Message to_message(const Beat& beat);

@@ -33,6 +33,8 @@ class HeartbeatPacket : public ::testing::Test {
     packet.message.run = static_cast<core::PostgresRun>(random.below(7));
     packet.message.timeline = static_cast<std::uint32_t>(random.next());
     packet.message.is_receiving = random.below(2) == 1;
+    packet.message.service_reachable = static_cast<std::uint16_t>(random.below(65536));
+    packet.message.service_total = static_cast<std::uint16_t>(random.below(65536));
     packet.message.holder = Name(std::string(random.below(64), 'h'));
     return packet;
   }
@@ -104,7 +106,9 @@ TEST_F(HeartbeatPacket, beats_survive_the_fixed_form) {
                   .run = core::PostgresRun::standby,
                   .timeline = 3,
                   .wal_end = {99},
-                  .is_receiving = true};
+                  .is_receiving = true,
+                  .service_reachable = 1,
+                  .service_total = 2};
   EXPECT_EQ(to_beat(to_message(beat)), beat);
 }
 
