@@ -96,9 +96,9 @@ void DatabaseNode::feed(core::Event event) {
 
 void DatabaseNode::step(core::Event event) {
   const core::Input input{runtime::boot_now(), std::move(event)};
-  inputs_.add(input);
   const core::Output output = controller_.step(input);
   carry_out(output);
+  inputs_.add(input, output, controller_.state());
   wake_.expires_after(std::max(output.wake_at - runtime::boot_now(), Duration{std::chrono::milliseconds(1)}));
 }
 
