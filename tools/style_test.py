@@ -29,9 +29,10 @@ MAY_INCLUDE = {
     "site": {"base", "core", "site"},
     "adapters": {"base", "core", "runtime"},
     "api": {"base", "core", "runtime", "site", "api"},
-    "agent": {"base", "core", "runtime", "site", "api", "adapters", "agent"},
+    "replay": {"base", "core", "replay"},
+    "agent": {"base", "core", "runtime", "site", "api", "adapters", "replay", "agent"},
     "manager": {"base", "runtime", "site", "api", "adapters/postgres", "manager"},
-    "cli": {"base", "core", "runtime", "site", "api", "cli"},
+    "cli": {"base", "core", "runtime", "site", "api", "replay", "cli"},
 }
 
 BOOST_TLS_BEAST = re.compile(r"(^|/)src/runtime/(http_|asio_impl)")

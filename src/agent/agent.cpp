@@ -26,6 +26,14 @@ std::string status_line(const api::HostStatus& status) {
   return line;
 }
 
+/// The recorded inputs; some MiB of a disk that may be slow, so not on the loop.
+Task<runtime::HttpResponse> inputs_answer(std::filesystem::path file) {
+  runtime::HttpResponse response;
+  response.headers["content-type"] = "application/jsonl; charset=utf-8";
+  co_await runtime::run_blocking([&response, file] { response.body = InputRing::read(file); });
+  co_return response;
+}
+
 }  // namespace
 
 Agent::Agent(boost::asio::any_io_executor executor, site::HostConfig config)
@@ -95,6 +103,7 @@ Status Agent::start_endpoints() {
     source_.replica_lag = [this] { return replica_lag(database_->state()); };
   }
   const auto handler = [this](runtime::HttpRequest request, runtime::Peer peer) -> Task<runtime::HttpResponse> {
+    if (database_ && request.method == "GET" && request.target == "/inputs") return inputs_answer(inputs_.file());
     return [](const EndpointSource* source, runtime::HttpRequest asked,
               runtime::Peer from) -> Task<runtime::HttpResponse> {
       co_return answer(*source, asked, from);

@@ -98,11 +98,11 @@ void DatabaseNode::feed(core::Event event) {
 
 void DatabaseNode::step(core::Event event) {
   const core::Input input{runtime::boot_now(), std::move(event)};
-  inputs_.add(input);
   const core::Output output = controller_.step(input);
   phases_.step(input, output, state());
   carry_out(output);
   report_failover();
+  inputs_.add(input, output, controller_.state());
   wake_.expires_after(std::max(output.wake_at - runtime::boot_now(), Duration{std::chrono::milliseconds(1)}));
 }
 

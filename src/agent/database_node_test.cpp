@@ -7,6 +7,7 @@
 
 #include "agent/testing_pair.h"
 #include "base/text.h"
+#include "replay/replay.h"
 #include "runtime/files.h"
 
 namespace gemel::agent {
@@ -25,7 +26,7 @@ const adapters::address::Mac stranger{6, 6, 6, 6, 6, 6};
 
 /// A recorded run, read back from the disk.
 struct Recorded {
-  RunBegin begin;
+  replay::RunBegin begin;
   std::vector<core::Input> inputs;
 };
 
@@ -38,18 +39,18 @@ Recorded recorded_by(const TestNode& host) {
     ADD_FAILURE() << "nothing recorded";
     return result;
   }
-  const auto begin = decode_begin(lines.front());
+  const auto begin = replay::decode_begin(lines.front());
   EXPECT_TRUE(begin) << lines.front();
-  result.begin = begin.value_or(RunBegin{});
+  result.begin = begin.value_or(replay::RunBegin{});
   for (auto line = lines.begin() + 1; line != lines.end(); ++line) {
-    const auto input = decode_input(*line);
-    EXPECT_TRUE(input) << *line;
-    if (input) result.inputs.push_back(*input);
+    const auto step = replay::decode_step(*line);
+    EXPECT_TRUE(step) << *line;
+    if (step) result.inputs.push_back(step->input);
   }
   return result;
 }
 
-std::vector<core::Output> replay(const Recorded& recorded, std::uint64_t seed) {
+std::vector<core::Output> replayed(const Recorded& recorded, std::uint64_t seed) {
   core::Controller controller(recorded.begin.self, recorded.begin.config, seed);
   std::vector<core::Output> outputs;
   for (const auto& input : recorded.inputs) outputs.push_back(controller.step(input));
@@ -295,11 +296,19 @@ class Nodes : public testing::Pair {
   void compare_with_replay(const TestNode& host) {
     const auto recorded = recorded_by(host);
     EXPECT_GT(recorded.inputs.size(), 50U);
+    const auto recording = replay::parse_recording(InputRing::read(host.inputs_file));
+    ASSERT_TRUE(recording) << recording.error().to_string();
+    ASSERT_EQ(recording->stretches.size(), 1U);
+    EXPECT_EQ(recording->stretches[0].steps.size(), recorded.inputs.size());
+    replay::replay(recording->stretches[0], [](const replay::ReplayedStep& step) {
+      EXPECT_TRUE(step.step.outcome);
+      EXPECT_EQ(step.difference, "") << step.input;
+    });
     std::vector<std::string> calls;
     std::vector<std::string> said;
     std::set<std::string> tokens;
     std::size_t refreshes = 0;
-    for (const auto& output : replay(recorded, recorded.begin.seed)) {
+    for (const auto& output : replayed(recorded, recorded.begin.seed)) {
       for (const auto& [id, kind] : output.start) {
         if (const auto call = call_of(kind); !call.empty()) calls.push_back(call);
         if (const auto* swap = std::get_if<core::action::SwapRecord>(&kind)) tokens.insert(swap->next.token);
@@ -317,7 +326,7 @@ class Nodes : public testing::Pair {
     const auto& record = backend->view.record->record;
     if (record.writer != recorded.begin.self) return;
     EXPECT_TRUE(tokens.contains(record.token));
-    for (const auto& output : replay(recorded, recorded.begin.seed + 1)) {
+    for (const auto& output : replayed(recorded, recorded.begin.seed + 1)) {
       for (const auto& action : output.start) {
         if (const auto* swap = std::get_if<core::action::SwapRecord>(&action.kind))
           EXPECT_NE(swap->next.token, record.token) << "the seed decides nothing";

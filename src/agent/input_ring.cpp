@@ -6,11 +6,15 @@
 #include <utility>
 
 #include "agent/append_file.h"
+#include "runtime/files.h"
 
 namespace gemel::agent {
 namespace {
 
 constexpr std::size_t file_limit = 8U << 20;  // bytes
+constexpr std::size_t snapshot_interval = 1U << 20;
+
+replay::Stamp stamp() { return {GEMEL_VERSION, runtime::boot_now(), runtime::wall_now()}; }
 
 }  // namespace
 
@@ -19,6 +23,7 @@ void InputRing::append(const std::string& line) {
   if (unwritten_.size() + line.size() > file_limit / 2) {
     unwritten_ = fmt::format("{{\"lost\":{}}}\n", unwritten_lines_);
     unwritten_lines_ = 1;
+    since_snapshot_ = snapshot_interval;  // nothing can be replayed before the next one
   }
   unwritten_ += line;
   unwritten_ += '\n';
@@ -33,10 +38,17 @@ std::string InputRing::take() {
 void InputRing::begin(const NodeId& self, const core::Config& config, std::uint64_t seed) {
   // A line that a power loss cut must not swallow this one.
   unwritten_ += '\n';
-  append(encode_begin({self, config, seed, GEMEL_VERSION}));
+  append(replay::encode_begin({stamp(), self, config, seed}));
 }
 
-void InputRing::add(const core::Input& input) { append(encode_input(input)); }
+void InputRing::add(const core::Input& input, const core::Output& output, const core::State& after) {
+  const auto line = replay::encode_step({input, replay::outcome_of(output)});
+  append(line);
+  since_snapshot_ += line.size();
+  if (since_snapshot_ < snapshot_interval) return;
+  append(replay::encode_snapshot(stamp(), after));
+  since_snapshot_ = 0;
+}
 
 runtime::Task<void> InputRing::keep_writing() {
   while (true) {
@@ -44,6 +56,10 @@ runtime::Task<void> InputRing::keep_writing() {
     if (unwritten_.empty()) continue;
     co_await runtime::run_blocking([file = file_, text = take()] { append_bounded(file, text, file_limit); });
   }
+}
+
+std::string InputRing::read(const std::filesystem::path& file) {
+  return runtime::read_file(file.string() + ".1").value_or("") + runtime::read_file(file).value_or("");
 }
 
 void InputRing::flush() { append_bounded(file_, take(), file_limit); }

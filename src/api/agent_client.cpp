@@ -172,6 +172,16 @@ Task<Result<std::string>> AgentClient::fetch_rules(std::string host, Duration li
   co_return answer->body;
 }
 
+Task<Result<std::string>> AgentClient::fetch_inputs(std::string host, Duration limit) {
+  const auto client = client_of(host);
+  if (!client) co_return fail(ErrorCode::not_found, host + " is not a host of this site");
+  HttpRequest request;
+  request.target = "/inputs";
+  auto answer = expect_ok(co_await client->call(std::move(request), limit));
+  if (!answer) co_return std::unexpected(answer.error().with(host));
+  co_return std::move(answer->body);
+}
+
 Task<Status> AgentClient::request_switchover(std::string host, std::string to, Duration limit) {
   const auto client = client_of(host);
   if (!client) co_return fail(ErrorCode::not_found, host + " is not a host of this site");

@@ -45,6 +45,8 @@ class AgentClient {
   runtime::Task<std::vector<HostEvents>> fetch_events(std::map<std::string, std::uint64_t> after, Duration limit);
   /// The policy table of one host's agent, as JSON text. `not_found`: no such host.
   runtime::Task<Result<std::string>> fetch_rules(std::string host, Duration limit);
+  /// What the agent of `host` recorded of its inputs, up to 16 MiB of lines. `not_found`: no such host, or no database.
+  runtime::Task<Result<std::string>> fetch_inputs(std::string host, Duration limit);
   /// Asks the agent of `host` for a switchover to `to` (empty: the agent chooses). Success: accepted, now running.
   /// `refused` with the agent's reason; `timed_out` = unknown, observe; `unavailable`/`denied` = certainly not asked.
   runtime::Task<Status> request_switchover(std::string host, std::string to, Duration limit);

@@ -13,6 +13,8 @@ class Random {
   std::uint64_t next();
   /// Uniform in [0, bound); bound > 0. The bias of the modulo is below bound / 2^64.
   std::uint64_t below(std::uint64_t bound);
+  /// Random(state()) goes on where this one stands.
+  [[nodiscard]] std::uint64_t state() const { return state_; }
 
  private:
   std::uint64_t state_;

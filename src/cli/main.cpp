@@ -22,6 +22,7 @@ struct Arguments {
   bool is_not_waiting = false;
   EventsOptions events;
   std::string rules_host;
+  ExplainOptions explain;
   RenderOptions render;
 };
 
@@ -59,6 +60,27 @@ void add_switchover(CLI::App& app, Arguments& arguments) {
       ->type_name("SECONDS");
 }
 
+void add_explain(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.explain;
+  auto* verb = app.add_subcommand("explain", "why: replays the recorded inputs of an agent, decision by decision");
+  verb->footer(
+      "Prints for every change of decision the input, the rule that decided and what it started, and checks that the\n"
+      "replay decides as was recorded. Exit code 1: it does not; 2: the file is no recording.");
+  auto* file = verb->add_option("file", options.file,
+                                "a recording (default: this host's, /var/lib/gemel/agent/inputs/inputs.jsonl)");
+  file->type_name("FILE");
+  verb->add_option("--host", options.host, "what the agent of this host has recorded")
+      ->type_name("HOST")
+      ->excludes(file);
+  verb->add_option("--around", options.around, "only around the beginning of an epoch, or a time (UTC)")
+      ->type_name("EPOCH|TIME");
+  verb->add_option("--window", options.window_seconds, "seconds on each side of --around (default 5)")
+      ->check(CLI::Range(1U, 86400U))
+      ->type_name("SECONDS");
+  verb->add_option("--rule", options.rule, "only where this rule matched")->type_name("ID");
+  verb->add_flag("--all", options.is_every_step, "every input, not only changes of decision");
+}
+
 void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* status =
       app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
@@ -71,6 +93,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
       ->type_name("N");
   auto* rules = app.add_subcommand("rules", "the policy table");
   rules->add_option("--host", arguments.rules_host, "ask this host's agent instead of this program")->type_name("HOST");
+  add_explain(app, arguments);
   auto* render = app.add_subcommand("render", "turn one site file into one tree of files per host");
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
@@ -87,6 +110,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("switchover")) return run_switchover(arguments.common, arguments.switchover);
   if (app.got_subcommand("events")) return run_events(arguments.common, arguments.events);
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules_host);
+  if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
   return run_version(arguments.common);
 }

@@ -37,6 +37,17 @@ ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
 /// Prints the table of this program; `host` not empty: the table of that host's agent.
 ExitCode run_rules(const CommonOptions& common, const std::string& host);
 
+struct ExplainOptions {
+  std::filesystem::path file;  // empty: what this host's agent records
+  std::string host;            // not empty: what that host's agent records
+  std::string around;
+  unsigned window_seconds = 5;
+  std::string rule;
+  bool is_every_step = false;
+};
+/// `failed` when the replay decides otherwise than recorded, `usage` when the file is no recording.
+ExitCode run_explain(const CommonOptions& common, const ExplainOptions& options);
+
 struct RenderOptions {
   std::filesystem::path site_file;
   std::filesystem::path out;

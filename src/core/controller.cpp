@@ -25,6 +25,7 @@ void decide(State& state, Output& output) {
     decision.set_rule(rule.id);
     rule.decide(state, decision);
     last = rule.id;
+    output.rules.push_back(rule.id);
     if (!rule.go_on) break;
   }
   GEMEL_CHECK(!last.empty());  // "wait" always matches

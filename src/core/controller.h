@@ -13,6 +13,9 @@ class Controller {
  public:
   Controller(NodeId self, Config checked, std::uint64_t seed) : state_(std::move(self), std::move(checked), seed) {}
 
+  /// Goes on from a state that was kept (a replay).
+  explicit Controller(State kept) : state_(std::move(kept)) {}
+
   /// Takes one input and says what to do next. Total: never throws, never blocks, never reads a clock.
   Output step(const Input& input);
   [[nodiscard]] const State& state() const { return state_; }

@@ -129,7 +129,8 @@ struct Output {
   std::vector<ActionId> cancel;  // do these before `start`; their ends are not awaited any more
   std::vector<Note> notes;
   std::vector<Answer> answers;
-  TimePoint wake_at;  // a Tick is wanted then at the latest
+  std::vector<std::string_view> rules;  // ids of the rules that matched, in order; the last one decided
+  TimePoint wake_at;                    // a Tick is wanted then at the latest
 };
 
 }  // namespace gemel::core

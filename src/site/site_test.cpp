@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "site/test_sites.h"
+#include "site/timer_profile.h"
 
 namespace gemel::site {
 namespace {
@@ -48,6 +49,46 @@ Message only_mistake(const std::string& from, const std::string& to) {
   EXPECT_FALSE(outcome.site);
   EXPECT_EQ(outcome.mistakes.size(), 1U) << texts(outcome.mistakes);
   return outcome.mistakes.empty() ? Message{} : outcome.mistakes.front();
+}
+
+TEST(Site, takes_a_timer_profile_and_single_values_over_it) {
+  using std::chrono::milliseconds;
+  const auto timers_of = [](const std::string& section) {
+    const auto outcome = parse_site(good_site() + section, "site.toml");
+    EXPECT_TRUE(outcome.site) << texts(outcome.mistakes);
+    return outcome.site ? outcome.site->timers : core::Timers{};
+  };
+  EXPECT_EQ(timers_of("[timers]\nprofile = \"standard\"\n").grace, core::Timers{}.grace);
+  const auto fast = timers_of("[timers]\nprofile = \"fast\"\n");
+  EXPECT_EQ(fast.hb, milliseconds(20));
+  EXPECT_EQ(fast.suspect, milliseconds(160));
+  EXPECT_EQ(fast.lease, milliseconds(200));
+  EXPECT_EQ(fast.grace, milliseconds(290));
+  EXPECT_EQ(fast.stop, core::Timers{}.stop) << "PostgreSQL does not stop faster on a faster network";
+  const auto mixed = timers_of("[timers]\ngrace_ms = 320\nprofile = \"fast\"\n");
+  EXPECT_EQ(mixed.grace, milliseconds(320)) << "whatever comes first in the file";
+  EXPECT_EQ(mixed.lease, milliseconds(200));
+}
+
+TEST(Site, refuses_an_unknown_profile_and_values_that_break_a_profile) {
+  const auto mistakes_of = [](const std::string& section) {
+    return parse_site(good_site() + section, "site.toml").mistakes;
+  };
+  const auto unknown = mistakes_of("[timers]\nprofile = \"fats\"\n");
+  ASSERT_EQ(unknown.size(), 1U) << texts(unknown);
+  EXPECT_EQ(unknown[0].column, 11U);
+  EXPECT_THAT(unknown[0].text, testing::HasSubstr("Did you mean \"fast\"?"));
+  // Sound with the standard lease of 500 ms, and above it; not with a grace of 290 ms.
+  const auto broken = mistakes_of("[timers]\nprofile = \"fast\"\nlease_ms = 250\n");
+  ASSERT_EQ(broken.size(), 1U) << texts(broken);
+  EXPECT_EQ(broken[0].code, MistakeCode::timers);
+  EXPECT_THAT(broken[0].text, testing::HasSubstr("two primaries could serve"));
+  EXPECT_EQ(mistakes_of("[timers]\nprofile = 7\n").at(0).code, MistakeCode::wrong_type);
+}
+
+TEST(TimerProfiles, are_sound) {
+  for (const auto& profile : timer_profiles)
+    EXPECT_THAT(core::check_timers(profile.timers), testing::IsEmpty()) << profile.name;
 }
 
 TEST(Site, reads_a_good_file) {

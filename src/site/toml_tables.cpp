@@ -1,9 +1,32 @@
 #include "site/toml_tables.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "site/timer_profile.h"
+
 namespace gemel::site {
 namespace {
 
 constexpr std::int64_t longest_timer_ms = 10L * 60 * 1000;
+constexpr std::string_view profile_key = "profile";
+
+/// The profile's values; single values of the section come over them.
+void read_profile(TomlReader& reader, const TableView& view, core::Timers& timers) {
+  const auto wanted = reader.string(view, profile_key, Need::optional);
+  if (!wanted) return;
+  std::vector<std::string_view> names;
+  for (const auto& profile : timer_profiles) {
+    if (profile.name == *wanted) {
+      timers = profile.timers;
+      return;
+    }
+    names.push_back(profile.name);
+  }
+  reader.mistake(MistakeCode::out_of_range, TomlReader::position_of(view, profile_key),
+                 fmt::format("[timers]: there is no profile \"{}\".{} Known: {}.", *wanted,
+                             did_you_mean(*wanted, names), fmt::join(names, ", ")));
+}
 
 }  // namespace
 
@@ -13,7 +36,9 @@ void read_timers(TomlReader& reader, const TableView& root, core::Timers& timers
   std::vector<std::string_view> known;
   for (const auto& key : timer_keys) known.push_back(key.name);
   known.push_back(clock_rate_error_key);
+  known.push_back(profile_key);
   reader.refuse_unknown_keys(*view, known);
+  read_profile(reader, *view, timers);
   for (const auto& key : timer_keys) {
     const auto value = reader.integer(*view, key.name, {1, longest_timer_ms}, Need::optional);
     if (value) timers.*key.member = std::chrono::milliseconds(*value);

@@ -45,7 +45,8 @@ inline constexpr std::array<PortKey, 10> port_keys{{
     {"statistics", &Ports::statistics},
 }};
 
-/// Reads [timers] over the values in `timers` and checks their arithmetic. Absent section: the values stay.
+/// Reads [timers] over the values in `timers`, first the profile it names, and checks their arithmetic. Absent section:
+/// the values stay.
 void read_timers(TomlReader& reader, const TableView& root, core::Timers& timers);
 /// Reads [ports] over the values in `ports`. Absent section: the values stay.
 void read_ports(TomlReader& reader, const TableView& root, Ports& ports);

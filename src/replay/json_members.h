@@ -1,14 +1,16 @@
-// JSON of the controller's inputs and of the line a run begins with, by reflection over core's types. Kept apart:
-// Boost.JSON and Boost.Describe are heavy.
+// JSON by reflection over core's types. Private to this folder and kept apart: Boost.JSON and Boost.Describe are heavy.
+#pragma once
+
 #include <array>
 #include <boost/describe.hpp>
 #include <boost/json.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <charconv>
+#include <map>
 #include <stdexcept>
 #include <type_traits>
 
-#include "agent/input_ring.h"
+#include "replay/input_codec.h"
 
 namespace gemel {
 BOOST_DESCRIBE_STRUCT(NodeId, (), (name))
@@ -61,10 +63,9 @@ BOOST_DESCRIBE_STRUCT(Timers, (),
 BOOST_DESCRIBE_STRUCT(Config, (), (databases, bootstrapper, cluster_id, timers, min_copies, sync_standbys))
 }  // namespace gemel::core
 
-namespace gemel::agent {
-BOOST_DESCRIBE_STRUCT(RunBegin, (), (self, config, seed, version))
-
-namespace {
+namespace gemel::replay {
+BOOST_DESCRIBE_STRUCT(Stamp, (), (version, at, wall))
+BOOST_DESCRIBE_STRUCT(RunBegin, (), (stamp, self, config, seed))
 
 namespace json = boost::json;
 
@@ -83,20 +84,33 @@ struct IsOptional : std::false_type {};
 template <typename T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 template <typename T>
-constexpr bool is_list = std::is_same_v<T, NodeSet> || std::is_same_v<T, std::vector<core::HistoryEntry>> ||
-                         std::is_same_v<T, std::vector<core::StandbyLink>>;
+struct IsList : std::false_type {};
+template <typename T>
+struct IsList<std::vector<T>> : std::true_type {};
+template <typename T>
+struct IsList<std::set<T>> : std::true_type {};
+template <typename T>
+struct IsMap : std::false_type {};
+template <typename Key, typename Value>
+struct IsMap<std::map<Key, Value>> : std::true_type {};
 
 /// The highest value of an enumeration that is written: a number above it is not ours.
 template <typename T>
-constexpr T last_of = T{};
+inline constexpr T last_of = T{};
 template <>
-constexpr auto last_of<core::RecordState> = core::RecordState::paused;
+inline constexpr auto last_of<core::RecordState> = core::RecordState::paused;
 template <>
-constexpr auto last_of<core::Cause> = core::Cause::force;
+inline constexpr auto last_of<core::Cause> = core::Cause::force;
 template <>
-constexpr auto last_of<core::PostgresRun> = core::PostgresRun::primary;
+inline constexpr auto last_of<core::PostgresRun> = core::PostgresRun::primary;
 template <>
-constexpr auto last_of<core::Certainty> = core::Certainty::unknown;
+inline constexpr auto last_of<core::Certainty> = core::Certainty::unknown;
+template <>
+inline constexpr auto last_of<core::Slot> = core::Slot::heartbeat;
+template <>
+inline constexpr auto last_of<core::SwapPurpose> = core::SwapPurpose::force;
+template <>
+inline constexpr auto last_of<core::HandOverStage> = core::HandOverStage::resign;
 
 template <typename T>
 json::value write(const T& source) {
@@ -117,10 +131,16 @@ json::value write(const T& source) {
     return json::array{source.index(), std::visit([](const auto& active) { return write(active); }, source)};
   } else if constexpr (IsOptional<T>::value) {
     return source ? write(*source) : json::value(nullptr);
-  } else if constexpr (is_list<T>) {
+  } else if constexpr (IsList<T>::value) {
     json::array array;
     for (const auto& item : source) array.push_back(write(item));
     return array;
+  } else if constexpr (IsMap<T>::value) {
+    json::array array;
+    for (const auto& [key, value] : source) array.push_back(json::array{write(key), write(value)});
+    return array;
+  } else if constexpr (std::is_same_v<T, Random>) {
+    return source.state();
   } else if constexpr (std::is_same_v<T, std::monostate>) {
     return nullptr;
   } else if constexpr (boost::describe::has_describe_members<T>::value) {
@@ -147,9 +167,19 @@ template <typename T>
 void read_list(const json::value& source, T& target) {
   target.clear();
   for (const auto& item : source.as_array()) {
-    typename T::value_type element;
+    typename T::value_type element{};
     read(item, element);
     target.insert(target.end(), std::move(element));
+  }
+}
+
+template <typename T>
+void read_map(const json::value& source, T& target) {
+  target.clear();
+  for (const auto& item : source.as_array()) {
+    typename T::key_type key{};
+    read(item.as_array().at(0), key);
+    read(item.as_array().at(1), target[std::move(key)]);
   }
 }
 
@@ -173,8 +203,12 @@ void read(const json::value& source, T& target) {
   } else if constexpr (IsOptional<T>::value) {
     if (source.is_null()) return target.reset();
     read(source, target.emplace());
-  } else if constexpr (is_list<T>) {
+  } else if constexpr (IsList<T>::value) {
     read_list(source, target);
+  } else if constexpr (IsMap<T>::value) {
+    read_map(source, target);
+  } else if constexpr (std::is_same_v<T, Random>) {
+    target = Random(source.to_number<std::uint64_t>());
   } else if constexpr (std::is_same_v<T, std::monostate>) {
   } else if constexpr (boost::describe::has_describe_members<T>::value) {
     boost::mp11::mp_for_each<Members<T>>(
@@ -189,40 +223,10 @@ void read(const json::value& source, T& target) {
 }
 
 /// The reasons in it come from the operating system and from PostgreSQL, in whatever encoding those speak.
-json::value parse(const std::string& line) {
+inline json::value parse(const std::string& line) {
   json::parse_options options;
   options.allow_invalid_utf8 = true;
   return json::parse(line, {}, options);
 }
 
-}  // namespace
-
-std::string encode_begin(const RunBegin& begin) { return json::serialize(json::object{{"begin", write(begin)}}); }
-
-Result<RunBegin> decode_begin(const std::string& line) {
-  try {
-    RunBegin begin;
-    read(parse(line).as_object().at("begin"), begin);
-    return begin;
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::invalid, std::string("not the beginning of a run: ") + error.what());
-  }
-}
-
-std::string encode_input(const core::Input& input) {
-  return json::serialize(json::object{{"t", input.now.since_boot.count()}, {"e", write(input.event)}});
-}
-
-Result<core::Input> decode_input(const std::string& line) {
-  try {
-    const json::value value = parse(line);
-    core::Input input;
-    read(value.as_object().at("t"), input.now);
-    read(value.as_object().at("e"), input.event);
-    return input;
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::invalid, std::string("not an input: ") + error.what());
-  }
-}
-
-}  // namespace gemel::agent
+}  // namespace gemel::replay

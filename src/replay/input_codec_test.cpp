@@ -2,14 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <set>
 
-#include "agent/input_ring.h"
-#include "agent/testing_folder.h"
 #include "base/random.h"
-#include "base/text.h"
-#include "runtime/files.h"
+#include "replay/input_codec.h"
 
-namespace gemel::agent {
+namespace gemel::replay {
 namespace {
 
 using core::Certainty;
@@ -86,21 +84,22 @@ std::vector<Input> every_kind() {
 }
 
 template <typename Event>
-const Event& only(const Result<Input>& input) {
-  return std::get<Event>(input.value().event);
+const Event& only(const Result<Step>& step) {
+  return std::get<Event>(step.value().input.event);
 }
 
 TEST(InputCodec, gives_every_kind_of_event_again) {
   std::set<std::size_t> kinds;
   std::set<std::size_t> payloads;
   for (const auto& input : every_kind()) {
-    const std::string line = encode_input(input);
+    const std::string line = encode_step({input, {}});
     EXPECT_EQ(line.find('\n'), std::string::npos);
-    const auto decoded = decode_input(line);
+    const auto decoded = decode_step(line);
     ASSERT_TRUE(decoded) << line << decoded.error().to_string();
-    EXPECT_EQ(encode_input(*decoded), line);
-    EXPECT_EQ(decoded->now, input.now);
-    kinds.insert(decoded->event.index());
+    EXPECT_EQ(encode_step(*decoded), line);
+    EXPECT_EQ(decoded->input.now, input.now);
+    EXPECT_FALSE(decoded->outcome);
+    kinds.insert(decoded->input.event.index());
     if (const auto* ended = std::get_if<core::event::ActionEnded>(&input.event)) {
       payloads.insert(ended->payload.index());
       EXPECT_EQ(only<core::event::ActionEnded>(decoded).payload, ended->payload);
@@ -122,19 +121,56 @@ TEST(InputCodec, gives_every_kind_of_event_again) {
   EXPECT_EQ(payloads.size(), std::variant_size_v<core::Payload>) << "a kind of payload without a sample";
 }
 
+TEST(InputCodec, gives_what_was_decided_again) {
+  const Input input{TimePoint{milliseconds(1)}, core::event::Tick{}};
+  const Outcome outcome{"0123456789abcdef", {"1 checkpoint", "2 promote \"names\""}};
+  const auto decoded = decode_step(encode_step({input, outcome}));
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_EQ(decoded->outcome, outcome);
+  const auto quiet = decode_step(encode_step({input, Outcome{"0123456789abcdef", {}}}));
+  ASSERT_TRUE(quiet);
+  EXPECT_EQ(quiet->outcome->digest, "0123456789abcdef");
+}
+
+/// One field changed at a time.
+TEST(InputCodec, digest_tells_outputs_apart) {
+  core::Output output;
+  output.rules = {"serve"};
+  output.start = {{core::ActionId{7}, core::action::SwapRecord{core::SwapPurpose::bid, Revision{3}, {}, {}}}};
+  output.cancel = {core::ActionId{5}};
+  output.notes = {{core::NoteLevel::info, "serve", "text", Epoch{1}}};
+  output.wake_at = TimePoint{milliseconds(50)};
+  const auto first = outcome_of(output).digest;
+  EXPECT_EQ(outcome_of(output).digest, first);
+  std::set<std::string> digests{first};
+  const auto changed = [&](auto change) {
+    core::Output other = output;
+    change(other);
+    EXPECT_TRUE(digests.insert(outcome_of(other).digest).second);
+  };
+  changed([](core::Output& it) { it.rules = {"wait"}; });
+  changed([](core::Output& it) { it.start[0].id = core::ActionId{8}; });
+  changed([](core::Output& it) { std::get<core::action::SwapRecord>(it.start[0].kind).next.token = "other"; });
+  changed([](core::Output& it) { it.start[0].kind = core::action::Checkpoint{}; });
+  changed([](core::Output& it) { it.start.push_back({core::ActionId{8}, core::action::ShutGate{}}); });
+  changed([](core::Output& it) { it.cancel.clear(); });
+  changed([](core::Output& it) { it.notes[0].text = "other"; });
+  changed([](core::Output& it) { it.wake_at = TimePoint{milliseconds(51)}; });
+}
+
 TEST(InputCodec, reads_a_reason_that_is_not_utf_8) {
   const Input input{TimePoint{milliseconds(1)},
                     core::event::ActionEnded{core::ActionId{1}, Certainty::refused, {}, "Verzeichnis f\xfcr \xff"}};
-  const auto decoded = decode_input(encode_input(input));
+  const auto decoded = decode_step(encode_step({input, {}}));
   ASSERT_TRUE(decoded) << decoded.error().to_string();
   EXPECT_EQ(only<core::event::ActionEnded>(decoded).reason, "Verzeichnis f\xfcr \xff");
 }
 
 TEST(InputCodec, refuses_every_line_that_was_cut) {
   for (const auto& input : every_kind()) {
-    const std::string line = encode_input(input);
+    const std::string line = encode_step({input, {}});
     for (std::size_t length = 0; length < line.size(); ++length)
-      EXPECT_FALSE(decode_input(line.substr(0, length))) << line.substr(0, length);
+      EXPECT_FALSE(decode_step(line.substr(0, length))) << line.substr(0, length);
   }
 }
 
@@ -146,7 +182,7 @@ TEST(InputCodec, refuses_values_that_are_never_written) {
                            R"({"t":1,"e":[7,{"id":1,"certainty":0,"payload":[9,null],"reason":""}]})",
                            R"({"t":1,"e":[7,{"id":-1,"certainty":0,"payload":[0,null],"reason":""}]})",
                            R"({"t":1,"e":[7,{"id":1,"certainty":0,"payload":[0,null],"reason":5}]})"}) {
-    const auto decoded = decode_input(line);
+    const auto decoded = decode_step(line);
     ASSERT_FALSE(decoded) << line;
     EXPECT_EQ(decoded.error().code, ErrorCode::invalid);
   }
@@ -159,12 +195,12 @@ TEST(InputCodec, never_crashes_on_damaged_lines) {
   const auto samples = every_kind();
   std::size_t refused = 0;
   for (int round = 0; round < 3000; ++round) {
-    std::string line = encode_input(samples[random.below(samples.size())]);
+    std::string line = encode_step({samples[random.below(samples.size())], Outcome{"00ff", {"1 checkpoint"}}});
     for (auto changes = 1 + random.below(4); changes > 0; --changes)
       line[random.below(line.size())] = static_cast<char>(random.below(256));
-    const auto decoded = decode_input(line);
+    const auto decoded = decode_step(line);
     if (decoded) {
-      EXPECT_TRUE(decode_input(encode_input(*decoded))) << line;  // still one of ours
+      EXPECT_TRUE(decode_step(encode_step(*decoded))) << line;  // still one of ours
     } else {
       ++refused;
       EXPECT_EQ(decoded.error().code, ErrorCode::invalid);
@@ -188,16 +224,19 @@ core::Config unusual_config() {
 }
 
 TEST(InputCodec, gives_the_beginning_of_a_run_again) {
-  const RunBegin begin{db1, unusual_config(), 0xFFFF'FFFF'FFFF'FFFFULL, "9.8.7"};
+  const RunBegin begin{{"9.8.7", TimePoint{milliseconds(12)}, "2026-01-31T12:00:00.000Z"},
+                       db1,
+                       unusual_config(),
+                       0xFFFF'FFFF'FFFF'FFFFULL};
   const auto decoded = decode_begin(encode_begin(begin));
   ASSERT_TRUE(decoded) << decoded.error().to_string();
   // Names every field of both: one that is added and not written does not compile here.
-  const auto& [self, config, seed, version] = *decoded;
+  const auto& [stamp, self, config, seed] = *decoded;
   const auto& [databases, bootstrapper, cluster_id, timers, min_copies, sync_standbys] = config;
   const auto& [hb, suspect, lease, grace, gate, etcd, kill, sick, stop, promote, stable, rho] = timers;
   EXPECT_EQ(self, db1);
   EXPECT_EQ(seed, begin.seed);
-  EXPECT_EQ(version, "9.8.7");
+  EXPECT_EQ(stamp, begin.stamp);
   EXPECT_EQ(databases, begin.config.databases);
   EXPECT_EQ(bootstrapper, db2);
   EXPECT_EQ(cluster_id, begin.config.cluster_id);
@@ -210,70 +249,11 @@ TEST(InputCodec, gives_the_beginning_of_a_run_again) {
 }
 
 TEST(InputCodec, tells_inputs_and_beginnings_apart) {
-  const std::string begin = encode_begin({db1, unusual_config(), 1, "1"});
-  EXPECT_FALSE(decode_input(begin));
-  EXPECT_FALSE(decode_begin(encode_input(every_kind().front())));
+  const std::string begin = encode_begin({{}, db1, unusual_config(), 1});
+  EXPECT_FALSE(decode_step(begin));
+  EXPECT_FALSE(decode_begin(encode_step({every_kind().front(), {}})));
   for (std::size_t length = 0; length < begin.size(); ++length) EXPECT_FALSE(decode_begin(begin.substr(0, length)));
 }
 
-std::vector<std::string> lines_of(const std::filesystem::path& file) {
-  std::vector<std::string> lines = split(runtime::read_file(file).value_or(""), '\n');
-  std::erase(lines, "");
-  return lines;
-}
-
-TEST(InputRing, begins_a_line_of_its_own_after_a_run_that_was_cut) {
-  const testing::Folder folder;
-  const auto file = folder / "inputs.jsonl";
-  ASSERT_TRUE(runtime::write_file_durably(file, R"({"t":1,"e":[0,{)", 0600));
-  InputRing ring(file);
-  ring.begin(db1, unusual_config(), 5);
-  ring.add(every_kind().front());
-  ring.flush();
-  const auto lines = lines_of(file);
-  ASSERT_EQ(lines.size(), 3U);
-  EXPECT_FALSE(decode_input(lines[0]));
-  ASSERT_TRUE(decode_begin(lines[1]));
-  EXPECT_EQ(decode_begin(lines[1])->seed, 5U);
-  EXPECT_EQ(decode_begin(lines[1])->version, GEMEL_VERSION);
-  EXPECT_TRUE(decode_input(lines[2]));
-}
-
-Input big_input(std::size_t size) {
-  return {TimePoint{milliseconds(1)},
-          core::event::ActionEnded{core::ActionId{1}, Certainty::unknown, {}, std::string(size, 'x')}};
-}
-
-TEST(InputRing, keeps_its_bound_on_disk_and_the_newest_inputs) {
-  const testing::Folder folder;
-  const auto file = folder / "inputs.jsonl";
-  constexpr std::size_t limit = 8U << 20;
-  InputRing ring(file);
-  for (std::uint64_t round = 0; round < 50; ++round) {
-    ring.add(big_input(900'000));
-    ring.add({TimePoint{milliseconds(round)}, core::event::Tick{}});
-    ring.flush();
-    EXPECT_LE(std::filesystem::file_size(file), limit);
-  }
-  EXPECT_LE(std::filesystem::file_size(file.string() + ".1"), limit);
-  EXPECT_EQ(decode_input(lines_of(file).back())->now, TimePoint{milliseconds(49)});
-  EXPECT_GT(lines_of(file.string() + ".1").size(), 10U);
-}
-
-TEST(InputRing, says_what_a_stalled_disk_has_cost) {
-  const testing::Folder folder;
-  const auto file = folder / "inputs.jsonl";
-  InputRing ring(file);
-  ring.begin(db1, unusual_config(), 5);
-  for (int round = 0; round < 5; ++round) ring.add(big_input(1'000'000));
-  ring.flush();
-  const auto lines = lines_of(file);
-  // The beginning and four of the inputs fit into half of the limit; the fifth took their place.
-  ASSERT_EQ(lines.size(), 2U);
-  EXPECT_EQ(lines[0], R"({"lost":5})");
-  EXPECT_TRUE(decode_input(lines[1]));
-  EXPECT_FALSE(decode_input(lines[0]));
-}
-
 }  // namespace
-}  // namespace gemel::agent
+}  // namespace gemel::replay
