@@ -104,6 +104,8 @@ void fence(State& state, Decision& decision) {
   kill(state, decision);
 }
 
+bool is_serving_too_few(const State& state) { return state.is_serving() && state.is_short_of_copies(); }
+
 constexpr Rule table[] = {
     {"halt_foreign", "R9", "the record is of another site or another database", "stop everything, say so", false,
      is_foreign, halt_foreign},
@@ -111,6 +113,13 @@ constexpr Rule table[] = {
      "stop everything, ask a person", false, has_regressed, halt_regressed},
     {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate",
      true, is_superseded, shut_superseded},
+    {"shut_short_of_copies", "R5", "serving, and S has fewer members than min_copies",
+     "shut the gate; PostgreSQL goes on, so that a standby can come back", true, is_serving_too_few,
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::error, "only " + std::to_string(s.record()->members.size()) + " of " +
+                                    std::to_string(s.config.min_copies) + " copies: the gate is shut");
+       stop_serving(s, d);
+     }},
     {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease",
      "shut the gate, keep PostgreSQL", true,
      [](const State& s) { return s.is_serving() && !s.shut_since && !has_permit(s); }, shut_without_permit},
@@ -121,7 +130,7 @@ constexpr Rule table[] = {
     {"fence_shut_long", "R9", "no permit for T_kill", "kill PostgreSQL even if nobody took over", false,
      [](const State& s) {
        return s.shut_since && s.now - *s.shut_since >= s.timers().kill && s.facts.run == PostgresRun::primary &&
-              !is_ending(s);
+              !is_ending(s) && !s.is_paused();
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "no permit for T_kill: PostgreSQL is killed");
