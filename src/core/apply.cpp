@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/wishes.h"
+
 namespace gemel::core {
 namespace {
 
@@ -38,9 +40,16 @@ void apply_heard(State& state, const Heard& heard) {
   auto& peer = state.peers[heard.from];
   peer.heard_at = state.now;
   if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
+  if (heard.beat.service_reachable > 0 && peer.beat.service_reachable == 0) peer.service_since = state.now;
   peer.beat = heard.beat;
   state.count_start = std::max(state.count_start, heard.last_confirmation);
   state.hinted = std::max(state.hinted, heard.beat.revision);
+}
+
+void apply_service(State& state, const event::ServiceSeen& seen) {
+  auto& service = state.service;
+  if ((seen.reachable > 0) != (service.reachable > 0) || !state.has_service_view()) service.since = state.now;
+  service = {seen.reachable, seen.total, service.since, state.now};
 }
 
 void update_links(State& state) {
@@ -94,38 +103,6 @@ void apply_exit(State& state) {
   if (busy != state.slots.end() && ends_server(busy->second.kind)) return;
   state.is_crash_unclean = true;
   state.facts.run = PostgresRun::starting;
-}
-
-std::string_view refuse_switchover(const State& state, const NodeId& to) {
-  if (!state.is_holder() || !state.is_serving()) return "not_primary";
-  if (state.hand_over) return "already_running";
-  if (to == state.self) return "already_there";
-  if (to.empty()) return state.best_successor() ? "" : "no_candidate";
-  if (!state.config.databases.contains(to)) return "no_such_host";
-  if (!state.is_member(to)) return "not_synchronous";
-  if (!state.is_fresh(to) || state.peers.at(to).beat.run != PostgresRun::standby) return "not_reachable";
-  return "";
-}
-
-std::string explain_refusal(std::string_view reason, const NodeId& to) {
-  if (reason == "not_primary") return "this host is not the serving primary; ask the primary";
-  if (reason == "already_running") return "a switchover is already running";
-  if (reason == "already_there") return "'" + to.name + "' is the primary already";
-  if (reason == "no_candidate") return "no synchronous standby is ready to take over";
-  if (reason == "no_such_host") return "'" + to.name + "' is not a database host of this site";
-  if (reason == "not_synchronous")
-    return "'" + to.name + "' is not a synchronous standby now; wait until status shows it as one";
-  if (reason == "not_reachable") return "'" + to.name + "' does not answer or its PostgreSQL is not a running standby";
-  return "accepted";
-}
-
-void apply_switchover(State& state, const event::SwitchoverAsked& asked, Output& output) {
-  const auto reason = refuse_switchover(state, asked.to);
-  output.answers.push_back({asked.ask, reason.empty(), std::string(reason), explain_refusal(reason, asked.to)});
-  if (!reason.empty()) return;
-  const NodeId to = asked.to.empty() ? *state.best_successor() : asked.to;
-  state.hand_over = HandOver{to, HandOverStage::checkpoint, state.now};
-  state.add.reset();
 }
 
 // ---- ends of actions ----
@@ -267,11 +244,49 @@ void apply_end(State& state, const event::ActionEnded& ended) {
   }
 }
 
+// ---- what the record tells ----
+
+void learn_epoch(State& state, Epoch epoch) {
+  std::erase_if(state.learnt, [&](const auto& entry) { return state.now - entry.second > damping_window; });
+  state.learnt.emplace(epoch, state.now);
+}
+
+/// A standby that is removed again and again is added again later and later.
+void count_flap(State& state, const NodeSet& remaining) {
+  for (const auto& node : state.other_members()) {
+    if (remaining.contains(node)) continue;
+    auto& flap = state.flaps[node];
+    if (state.now - flap.last > damping_window) flap.count = 0;
+    ++flap.count;
+    flap.last = state.now;
+  }
+}
+
+/// R11: since when this run knows of the present pause; leaving a pause starts the count of R6 anew.
+void watch_record(State& state) {
+  const Record* record = state.record();
+  if (record == nullptr || record->state != RecordState::paused || !record->pause) {
+    if (state.pause) state.count_start = std::max(state.count_start, state.now);
+    state.pause.reset();
+    state.wants_resume = false;
+    return;
+  }
+  if (state.pause && state.pause->id == record->pause->id) return;
+  state.pause = PauseWatch{record->pause->id, state.now, std::nullopt};
+  state.wants_resume = false;
+}
+
 }  // namespace
 
 void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revision) {
+  const TimePoint sent = state.pending ? state.pending->sent : state.now;
+  if (swap.purpose == SwapPurpose::remove) count_flap(state, swap.next.members);
   state.store.record = VersionedRecord{swap.next, revision};
-  if (swap.history && state.history_of(swap.history->epoch) == nullptr) state.store.history.push_back(*swap.history);
+  if (swap.history && state.history_of(swap.history->epoch) == nullptr) {
+    state.store.history.push_back(*swap.history);
+    learn_epoch(state, swap.history->epoch);
+  }
+  watch_record(state);
   state.hinted = std::max(state.hinted, revision);
   state.store_read_at = state.now;
   state.pending.reset();
@@ -281,7 +296,7 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
     case SwapPurpose::claim:
     case SwapPurpose::force:
       state.won = swap.next.epoch;
-      state.won_at = state.now;
+      state.won_at = state.opening_since = state.now;
       state.has_opened = false;
       state.resigned_at.reset();
       state.fork.reset();
@@ -293,12 +308,16 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
       return;
     case SwapPurpose::add:
       state.add.reset();
+      if (!state.has_opened) state.opening_since = state.now;  // until now it may have waited for this very copy
       return;
     case SwapPurpose::cut:
       state.is_cut = true;
       return;
-    case SwapPurpose::remove:
     case SwapPurpose::pause:
+      state.pause_wish.reset();
+      if (state.pause) state.pause->sent = sent;
+      return;
+    case SwapPurpose::remove:
     case SwapPurpose::resume:
       return;
     case SwapPurpose::resign:
@@ -315,6 +334,7 @@ void swap_failed(State& state, const action::SwapRecord& swap) {
 }
 
 void adopt(State& state, const StoreView& view) {
+  const bool was_known = state.is_store_known;
   state.is_store_known = true;
   state.store_read_at = state.now;
   const Revision seen = view.record ? view.record->revision : Revision{};
@@ -336,7 +356,13 @@ void adopt(State& state, const StoreView& view) {
   } else if (!state.resigned_at || seen > state.revision()) {
     state.resigned_at = state.now;
   }
+  if (seen != state.revision()) state.record_since = state.now;
+  // What was there at the first look began at an unknown time: it does not count.
+  for (const auto& entry : view.history) {
+    if (was_known && state.history_of(entry.epoch) == nullptr) learn_epoch(state, entry.epoch);
+  }
   state.store = view;
+  watch_record(state);
 }
 
 void apply(State& state, const Event& event, Output& output) {
@@ -351,13 +377,17 @@ void apply(State& state, const Event& event, Output& output) {
   } else if (std::holds_alternative<event::StopAsked>(event)) {
     state.is_stopping = true;
   } else if (const auto* asked = std::get_if<event::SwitchoverAsked>(&event)) {
-    apply_switchover(state, *asked, output);
+    ask_switchover(state, *asked, output);
   } else if (const auto* pausing = std::get_if<event::PauseAsked>(&event)) {
-    output.answers.push_back({pausing->ask, false, "unsupported", "this version cannot pause yet"});
+    ask_pause(state, *pausing, output);
   } else if (const auto* resuming = std::get_if<event::ResumeAsked>(&event)) {
-    output.answers.push_back({resuming->ask, false, "not_paused", "the site is not paused"});
+    ask_resume(state, *resuming, output);
   } else if (const auto* forcing = std::get_if<event::ForceAsked>(&event)) {
-    output.answers.push_back({forcing->ask, false, "unsupported", "this version cannot take over by force yet"});
+    ask_force(state, *forcing, output);
+  } else if (const auto* service = std::get_if<event::ServiceSeen>(&event)) {
+    apply_service(state, *service);
+  } else if (const auto* failed = std::get_if<event::GateFailed>(&event)) {
+    state.gate_failed_until = std::max(state.gate_failed_until, failed->until);
   } else if (const auto* ended = std::get_if<event::ActionEnded>(&event)) {
     apply_end(state, *ended);
   }

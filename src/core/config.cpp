@@ -18,7 +18,13 @@ std::vector<std::string> check_config(const NodeId& self, const Config& config) 
         fmt::format("sync_standbys is {}: set it to at least 1 and at most {}, the number of the other database hosts",
                     config.sync_standbys, others));
   }
-  if (config.min_copies != 1) mistakes.push_back("min_copies must be 1: other values are not supported yet");
+  if (config.min_copies < 1 || config.min_copies > config.sync_standbys + 1 ||
+      config.min_copies > config.databases.size()) {
+    mistakes.push_back(fmt::format(
+        "min_copies is {}: set it to at least 1 and at most {} (1 + sync_standbys) and {} (the number of database "
+        "hosts), or the site could never be written to",
+        config.min_copies, config.sync_standbys + 1, config.databases.size()));
+  }
   return mistakes;
 }
 

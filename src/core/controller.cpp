@@ -11,8 +11,11 @@ namespace {
 
 /// R6: a node whose loop stalled cannot tell how long it was away; it counts anew.
 void restart_count_after_stall(State& state) {
-  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb)
+  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb) {
     state.count_start = std::max(state.count_start, state.now);
+    // R11 counts awake time only.
+    if (state.pause && state.last_step) state.pause->known = state.pause->known + (state.now - *state.last_step);
+  }
   state.last_step = state.now;
 }
 
@@ -45,6 +48,10 @@ Beat beat_of(const State& state) {
   beat.timeline = state.facts.timeline;
   beat.wal_end = state.facts.wal_end;
   beat.is_receiving = state.facts.is_receiving;
+  if (state.has_service_view()) {
+    beat.service_reachable = state.service.reachable;
+    beat.service_total = state.service.total;
+  }
   return beat;
 }
 
@@ -62,6 +69,7 @@ TimePoint next_wake(const State& state) {
   };
   consider(state.permit_until());
   consider(state.count_start + state.timers().grace);
+  consider(state.gate_failed_until);
   consider(state.store_retry_at);
   consider(state.read_retry_at);
   consider(state.postgres_retry_at);

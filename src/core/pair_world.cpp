@@ -234,7 +234,15 @@ std::optional<Revision> PairWorld::commit(const SwapRecord& swap) {
   if (store_.record) {
     const Record& before = store_.record->record;
     const bool is_take_over = next.epoch.value == before.epoch.value + 1;
-    if (is_take_over && !before.members.contains(next.holder)) violated("I2: a take-over from outside of S");
+    const bool is_forced = swap.history && swap.history->cause == Cause::force;
+    // What an operator gave up knowingly: only what the new holder has can be asked for from here on.
+    if (is_forced)
+      std::erase_if(acknowledged_, [&](int row) { return !std::ranges::binary_search(hosts_[next.holder].log, row); });
+    if (is_forced) {
+      for (auto& [node, host] : hosts_) host.verified = 0;
+    }
+    if (is_take_over && !is_forced && !before.members.contains(next.holder))
+      violated("I2: a take-over from outside of S");
     if (!is_take_over && (next.epoch != before.epoch || next.holder != before.holder))
       violated("I3: the holder changed without a new epoch, or the epoch jumped");
   }

@@ -102,6 +102,10 @@ class PairWorld {
   void fail_next_procedure(const std::string& name, bool takes_effect) { failing_[NodeId{name}] = takes_effect; }
   void stop_heartbeats_between(bool is_stopped) { are_heartbeats_cut_ = is_stopped; }
   Answer switch_over(const std::string& from, const std::string& to);
+  Answer pause(const std::string& holder, Duration length);
+  Answer resume(const std::string& holder);
+  /// Operator force at this host; confirmed or only asked for its report.
+  Answer force(const std::string& name, bool is_confirmed);
   /// The same, when the agent may be down or frozen: nobody waits for the answer.
   void ask_switch_over(const std::string& from, const std::string& to) {
     feed(NodeId{from}, event::SwitchoverAsked{1, NodeId{to}});
@@ -134,6 +138,7 @@ class PairWorld {
   void after(Duration delay, std::function<void()> what);
   void boot(const NodeId& node);
   void feed(const NodeId& node, Event event);
+  Answer ask(const std::string& name, Event event);
   void begin(const NodeId& node, const Action& action);
   void at_once(const NodeId& node, const ActionKind& kind);
   void end(const NodeId& node, ActionId id, Certainty certainty, Payload payload = {});

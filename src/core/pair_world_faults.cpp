@@ -52,11 +52,25 @@ void PairWorld::tell(const std::string& line) {
   story_.push_back(std::to_string(now_.since_boot / milliseconds(1)) + " " + line);
 }
 
-Answer PairWorld::switch_over(const std::string& from, const std::string& to) {
+Answer PairWorld::ask(const std::string& name, Event event) {
   answers_.clear();
-  feed(NodeId{from}, event::SwitchoverAsked{1, NodeId{to}});
+  feed(NodeId{name}, std::move(event));
   GEMEL_CHECK(answers_.size() == 1);
   return answers_.front();
+}
+
+Answer PairWorld::switch_over(const std::string& from, const std::string& to) {
+  return ask(from, event::SwitchoverAsked{1, NodeId{to}});
+}
+
+Answer PairWorld::pause(const std::string& holder, Duration length) {
+  return ask(holder, event::PauseAsked{1, "ann", "maintenance", length, "later"});
+}
+
+Answer PairWorld::resume(const std::string& holder) { return ask(holder, event::ResumeAsked{1}); }
+
+Answer PairWorld::force(const std::string& name, bool is_confirmed) {
+  return ask(name, event::ForceAsked{1, "ann", is_confirmed});
 }
 
 std::string PairWorld::primary() const {

@@ -12,8 +12,8 @@ namespace gemel::core {
 std::span<const Rule> policy_table() {
   static const std::vector<Rule> table = [] {
     std::vector<Rule> all;
-    for (const auto part :
-         {rules::fence(), rules::hand_over(), rules::store(), rules::holder(), rules::bid(), rules::member()}) {
+    for (const auto part : {rules::fence(), rules::operators(), rules::hand_over(), rules::store(), rules::holder(),
+                            rules::bid(), rules::member()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

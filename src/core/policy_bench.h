@@ -156,6 +156,15 @@ inline State primary(NodeSet members = {db1, db2}) {
   return state;
 }
 
+/// The record of a pause of 10 minutes that another run sent; `state` sees it now.
+inline void pause_by_another(State& state) {
+  StoreView view = state.store;
+  view.record->record.state = RecordState::paused;
+  view.record->record.pause = Pause{"pause-1", "ann", "new switch", "12:30", std::chrono::minutes(10)};
+  ++view.record->revision.value;
+  adopt(state, view);
+}
+
 /// db2 has just won epoch 4 while both are in S; nothing is done yet.
 inline State taker() {
   StoreView view = record_of(db2, {db1, db2});
@@ -164,7 +173,7 @@ inline State taker() {
   State state = knowing(db2, view);
   state.facts.run = PostgresRun::standby;
   state.won = Epoch{4};
-  state.won_at = state.now;
+  state.won_at = state.opening_since = state.now;
   return state;
 }
 

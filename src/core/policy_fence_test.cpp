@@ -55,13 +55,6 @@ TEST(Policy, a_holder_alone_in_s_needs_no_confirmation) {
   EXPECT_NE(decided.find<action::RefreshGate>(), nullptr);
 }
 
-TEST(Policy, paused_makes_permits_unnecessary) {
-  State state = primary();
-  state.store.record->record.state = RecordState::paused;
-  state.now = state.now + std::chrono::seconds(5);
-  EXPECT_FALSE(decide(state).fired("shut_without_permit"));
-}
-
 TEST(Policy, opens_the_gate_again_when_the_permit_is_back) {
   State state = primary();
   state.now = state.now + ms(500);

@@ -30,7 +30,7 @@ TEST(Policy, bids_with_the_next_epoch_and_leaves_s_unchanged) {
   EXPECT_EQ(swap->expected, Revision{10});
   EXPECT_NE(swap->next.token, state.record()->token);
   ASSERT_TRUE(swap->history.has_value());
-  EXPECT_EQ(*swap->history, (HistoryEntry{Epoch{4}, db2, false, 0, {}}));
+  EXPECT_EQ(*swap->history, (HistoryEntry{Epoch{4}, db2, false, 0, {}, Cause::failover}));
 }
 
 TEST(Policy, never_bids_outside_of_s) {
@@ -44,8 +44,9 @@ TEST(Policy, never_bids_outside_of_s) {
 
 TEST(Policy, never_bids_while_paused) {
   State state = ready_to_bid();
-  state.store.record->record.state = RecordState::paused;
-  state.now = state.now + std::chrono::hours(1);
+  pause_by_another(state);
+  state.now = state.now + std::chrono::minutes(12);  // of 10
+  state.store_read_at = state.now;
   EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr);
 }
 

@@ -6,6 +6,7 @@
 namespace gemel::core::rules {
 
 std::span<const Rule> fence();      // R5, R9: what must not go on
+std::span<const Rule> operators();  // R11, force: what an operator asked for
 std::span<const Rule> hand_over();  // switchover, resignation, stop of the agent
 std::span<const Rule> store();      // R8, reading, bootstrap
 std::span<const Rule> holder();     // R2, R3, R4: the node that the record names

@@ -1,4 +1,6 @@
 // Who may try to take over, and when (R1, R6, R7).
+#include <algorithm>
+
 #include "core/rules.h"
 
 namespace gemel::core::rules {
@@ -14,19 +16,29 @@ bool has_fresh_member(const State& state) {
 /// The record and the clock allow a bid.
 bool is_time_to_bid(const State& state) {
   const Record& record = *state.record();
-  if (record.state == RecordState::paused) return false;
+  // R11: the holder ends a pause itself; others may bid when its long lease cannot last any more.
+  if (record.state == RecordState::paused && (state.is_holder() || !state.has_pause_run_out())) return false;
   if (record.state == RecordState::resigned) {
     const bool is_late = state.resigned_at && state.now - *state.resigned_at >= state.timers().promote;
     // Who resigned lets the others go first; who is not preferred lets the preferred go first.
     if (state.is_holder()) return is_late || !has_fresh_member(state);
     return record.preferred.empty() || record.preferred == state.self || is_late;
   }
-  if (state.is_holder()) return !state.best_successor();  // its own epoch: nobody else's permit is in question
+  // Its own epoch: nobody else's permit is in question.
+  if (state.is_holder()) return state.is_crash_damped() || !state.best_successor();
   return state.now - state.count_start >= state.timers().grace;
 }
 
+/// Somebody spoke of a newer record than etcd shows here: a bid could not succeed, unless etcd was restored from an old
+/// copy, and then it must not.
+bool is_record_outdated(const State& state) {
+  return std::ranges::any_of(state.peers,
+                             [&](const auto& peer) { return peer.second.beat.revision > state.revision(); });
+}
+
 bool may_bid(const State& state) {
-  if (state.record() == nullptr || !state.is_member(state.self) || state.is_stopping || state.is_crash_unclean)
+  if (state.record() == nullptr || !state.is_member(state.self) || state.is_stopping || state.is_crash_unclean ||
+      is_record_outdated(state))
     return false;
   // Won and still valid: nothing to bid for. A promotion that failed has reset `won`.
   if (state.has_won() && state.record()->state == RecordState::normal) return false;
@@ -45,7 +57,12 @@ void bid(State& state, Decision& decision) {
                              : record.state == RecordState::resigned ? record.holder.name + " resigned"
                                                                      : record.holder.name + " is gone";
   decision.note(NoteLevel::warn, "bids for epoch " + std::to_string(next.epoch.value) + ": " + reason);
-  const HistoryEntry entry{next.epoch, state.self, false, 0, {}};
+  const Cause cause = record.state == RecordState::resigned ? record.cause
+                      : record.holder == state.self         ? Cause::crash
+                                                            : Cause::failover;
+  next.cause = Cause::none;
+  next.pause.reset();
+  const HistoryEntry entry{next.epoch, state.self, false, 0, {}, cause};
   start_swap(state, decision, SwapPurpose::bid, std::move(next), entry);
 }
 

@@ -115,6 +115,8 @@ void fence(State& state, Decision& decision) {
   kill(state, decision);
 }
 
+bool is_serving_too_few(const State& state) { return state.is_serving() && state.is_short_of_copies(); }
+
 constexpr Rule table[] = {
     {"drop_left_address", "R9", "the agent has just started and the record names another host",
      "drop the address an earlier run of the agent may have left", true,
@@ -132,6 +134,13 @@ constexpr Rule table[] = {
      [](const State& s) { return !s.is_serving() && s.address_epoch.value != 0; }, stop_serving},
     {"shut_superseded", "R6", "serving, and somebody knows a higher epoch or the record names another", "shut the gate",
      true, is_superseded, shut_superseded},
+    {"shut_short_of_copies", "R5", "serving, and S has fewer members than min_copies",
+     "shut the gate; PostgreSQL goes on, so that a standby can come back", true, is_serving_too_few,
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::error, "only " + std::to_string(s.record()->members.size()) + " of " +
+                                    std::to_string(s.config.min_copies) + " copies: the gate is shut");
+       stop_serving(s, d);
+     }},
     {"shut_without_permit", "R5", "serving, and a member has not confirmed within T_lease",
      "shut the gate, keep PostgreSQL", true,
      [](const State& s) { return s.is_serving() && !s.shut_since && !has_permit(s); }, shut_without_permit},
@@ -142,7 +151,7 @@ constexpr Rule table[] = {
     {"fence_shut_long", "R9", "no permit for T_kill", "kill PostgreSQL even if nobody took over", false,
      [](const State& s) {
        return s.shut_since && s.now - *s.shut_since >= s.timers().kill && s.facts.run == PostgresRun::primary &&
-              !is_ending(s);
+              !is_ending(s) && !s.is_paused();
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "no permit for T_kill: PostgreSQL is killed");

@@ -1,4 +1,6 @@
 // Giving the service away on purpose: switchover, resignation after a crash or with a sick disk, stop of the agent.
+#include <chrono>
+
 #include "core/rules.h"
 
 namespace gemel::core::rules {
@@ -23,6 +25,7 @@ void resign(State& state, Decision& decision) {
   Record next = next_record(state);
   next.state = RecordState::resigned;
   next.preferred = state.hand_over ? state.hand_over->to : NodeId{};
+  next.cause = state.hand_over ? state.hand_over->cause : Cause::crash;
   decision.note(NoteLevel::warn, "resigns from epoch " + std::to_string(next.epoch.value) +
                                      (next.preferred.empty() ? "" : " in favour of " + next.preferred.name));
   start_swap(state, decision, SwapPurpose::resign, std::move(next));
@@ -34,18 +37,44 @@ bool is_taking_over(const State& state) {
 
 bool is_crashed_holder(const State& state) {
   return state.is_holder() && state.record()->state == RecordState::normal && state.facts.run == PostgresRun::stopped &&
-         !state.is_crash_unclean && !is_taking_over(state) && state.best_successor() && is_store_free(state);
+         !state.is_crash_unclean && !state.is_crash_damped() && !is_taking_over(state) && state.best_successor() &&
+         is_store_free(state);
 }
 
 bool is_sick(const State& state) {
-  return state.is_serving() && !state.hand_over && state.facts.run == PostgresRun::primary &&
+  return state.is_serving() && !state.hand_over && !state.is_paused() && state.facts.run == PostgresRun::primary &&
          state.facts.write_probe_age >= state.timers().sick && state.best_successor();
 }
 
 bool is_slow_taker(const State& state) {
   return state.has_won() && !state.has_opened && !state.hand_over && state.record()->state == RecordState::normal &&
-         state.now - state.won_at >= state.timers().promote && state.best_successor() &&
+         state.now - state.opening_since >= state.timers().promote && state.best_successor() &&
          state.facts.run != PostgresRun::stopped;
+}
+
+/// A planned switchover moves clients that reach the other host and not this one. Not within a minute of the last.
+constexpr auto service_patience = std::chrono::seconds(2);
+constexpr auto service_damping = std::chrono::minutes(1);
+
+std::optional<NodeId> service_successor(const State& state) {
+  const auto best = state.best_successor();
+  if (!best) return std::nullopt;
+  const auto& peer = state.peers.at(*best);
+  const bool sees_some = peer.beat.service_total > 0 && peer.beat.service_reachable > 0;
+  return sees_some && state.now - peer.service_since >= service_patience ? best : std::nullopt;
+}
+
+bool is_cut_from_clients(const State& state) {
+  return state.is_serving() && !state.hand_over && !state.is_stopping && !state.is_paused() &&
+         state.has_service_view() && state.service.reachable == 0 &&
+         state.now - state.service.since >= service_patience &&
+         state.take_overs(Cause::service, service_damping) == 0 && service_successor(state);
+}
+
+/// A gate that could not be shut ends by itself: until then whoever resigns with PostgreSQL running could still serve.
+bool may_gate_be_open(const State& state) {
+  const bool is_up = state.facts.run == PostgresRun::primary || state.facts.run == PostgresRun::starting;
+  return is_up && state.now < state.gate_failed_until;
 }
 
 bool is_server_up(const State& state) {
@@ -60,10 +89,12 @@ bool is_stop_started(const State& state) {
 
 constexpr Rule table[] = {
     {"stop_asked", "stop", "the agent must end while it serves and a standby can take over", "hand over first", true,
-     [](const State& s) { return s.is_stopping && s.is_serving() && !s.hand_over && s.best_successor().has_value(); },
+     [](const State& s) {
+       return s.is_stopping && s.is_serving() && !s.is_paused() && !s.hand_over && s.best_successor().has_value();
+     },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "the agent stops: hands over first");
-       s.hand_over = HandOver{*s.best_successor(), HandOverStage::stop, s.now};
+       s.hand_over = HandOver{*s.best_successor(), HandOverStage::stop, s.now, Cause::stop};
        s.add.reset();
      }},
     {"resign_sick", "R9", "the write probe was not answered for T_sick and a standby is ready", "shut the gate, resign",
@@ -71,7 +102,7 @@ constexpr Rule table[] = {
      [](State& s, Decision& d) {
        d.note(NoteLevel::error, "the disk does not answer writes: this primary resigns");
        stop_serving(s, d);
-       s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now};
+       s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now, Cause::sick};
      }},
     {"resign_slow", "R1", "took over but did not open within T_promote and a standby is ready",
      "kill PostgreSQL, resign", false, is_slow_taker,
@@ -79,7 +110,16 @@ constexpr Rule table[] = {
        d.note(NoteLevel::error, "the take-over did not finish within T_promote: resigns");
        stop_serving(s, d);
        d.preempt(action::KillPostgres{});
-       s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now};
+       s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now, Cause::slow};
+     }},
+    {"yield_service", "switchover",
+     "serving, reaches no service-side target for 2 s, a successor reaches one for 2 s, none of this in the last "
+     "minute",
+     "hand over to it as planned", true, is_cut_from_clients,
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::error, "clients do not reach this host: hands over to " + service_successor(s)->name);
+       s.hand_over = HandOver{*service_successor(s), HandOverStage::checkpoint, s.now, Cause::service};
+       s.add.reset();
      }},
     {"hand_over_checkpoint", "switchover", "a switchover was asked", "checkpoint first, still serving", true,
      [](const State& s) { return is_stage(s, HandOverStage::checkpoint) && !s.is_busy(Slot::postgres); },
@@ -89,7 +129,9 @@ constexpr Rule table[] = {
      stop_primary},
     {"hand_over_resign", "switchover", "PostgreSQL stopped or shut away",
      "swap the record to resigned, preferring the target", false,
-     [](const State& s) { return is_stage(s, HandOverStage::resign) && is_store_free(s) && s.may_retry_store(); },
+     [](const State& s) {
+       return is_stage(s, HandOverStage::resign) && !may_gate_be_open(s) && is_store_free(s) && s.may_retry_store();
+     },
      resign},
     {"resign_crashed", "R9", "this holder's PostgreSQL ended and a member is ready",
      "resign, so that it takes over at once", false,

@@ -16,6 +16,7 @@ bool is_promoted(const State& state) { return state.has_won() && state.promoted 
 NodeSet desired_names(const State& state) {
   NodeSet names = state.other_members();
   if (state.add) names.insert(state.add->node);
+  if (state.is_short_of_copies()) names.insert(no_copy);
   // An add whose outcome is unknown may be in force: its node stays in the list (R3).
   if (state.pending && state.pending->swap.purpose == SwapPurpose::add) {
     names.insert(state.pending->swap.next.members.begin(), state.pending->swap.next.members.end());
@@ -23,6 +24,14 @@ NodeSet desired_names(const State& state) {
   }
   return names;
 }
+
+/// Behind a shut gate only because of min_copies: what a serving holder does for its standbys goes on.
+bool is_waiting_for_copy(const State& state) {
+  return is_promoted(state) && state.is_cut && !state.hand_over && state.is_short_of_copies() &&
+         state.facts.run == PostgresRun::primary && state.facts.served == state.record()->epoch;
+}
+
+bool is_leading(const State& state) { return state.is_serving() || is_waiting_for_copy(state); }
 
 bool needs_names(const State& state) {
   return is_promoted(state) && !state.hand_over && state.names != desired_names(state) && is_postgres_free(state);
@@ -42,9 +51,10 @@ bool are_names_sufficient(const State& state) {
 
 bool may_open(const State& state) {
   return is_promoted(state) && !state.is_serving() && !state.hand_over && !state.is_stopping &&
-         state.record()->state == RecordState::normal && state.is_cut && are_names_sufficient(state) &&
-         state.facts.run == PostgresRun::primary && state.facts.served == state.record()->epoch &&
-         state.permit_until() > state.now && state.highest_epoch() <= state.record()->epoch;
+         state.record()->state != RecordState::resigned && state.is_cut && !state.is_short_of_copies() &&
+         are_names_sufficient(state) && state.facts.run == PostgresRun::primary &&
+         state.facts.served == state.record()->epoch && state.permit_until() > state.now &&
+         state.highest_epoch() <= state.record()->epoch;
 }
 
 void open(State& state, Decision& decision) {
@@ -100,9 +110,10 @@ bool is_streaming(const State& state, const NodeId& node) {
 }
 
 std::optional<NodeId> candidate_to_add(const State& state) {
+  if (state.other_members().size() >= state.config.sync_standbys) return std::nullopt;
   for (const auto& node : state.config.databases) {
     if (node == state.self || state.is_member(node) || !state.is_fresh(node) || !is_streaming(state, node)) continue;
-    if (state.now - state.links.at(node).since >= state.timers().stable) return node;
+    if (state.now - state.links.at(node).since >= state.stable_time(node)) return node;
   }
   return std::nullopt;
 }
@@ -133,13 +144,17 @@ void swap_in_member(State& state, Decision& decision) {
 
 bool needs_history(const State& state) {
   const HistoryEntry* entry = is_promoted(state) ? state.history_of(state.record()->epoch) : nullptr;
-  return entry != nullptr && !entry->complete && state.is_serving() && state.is_checkpointed && is_store_free(state) &&
+  return entry != nullptr && !entry->complete && is_leading(state) && state.is_checkpointed && is_store_free(state) &&
          state.may_retry_store();
 }
 
 void complete_history(State& state, Decision& decision) {
   const auto fork = state.fork.value_or(payload::Promoted{state.facts.timeline, Lsn{}});
-  decision.preempt(action::CompleteHistory{{state.record()->epoch, state.self, true, fork.timeline, fork.switch_lsn}});
+  HistoryEntry entry = *state.history_of(state.record()->epoch);
+  entry.complete = true;
+  entry.timeline = fork.timeline;
+  entry.switch_lsn = fork.switch_lsn;
+  decision.preempt(action::CompleteHistory{std::move(entry)});
 }
 
 constexpr Rule table[] = {
@@ -207,7 +222,7 @@ constexpr Rule table[] = {
     {"checkpoint", "R10", "serving, not yet checkpointed after the promotion",
      "checkpoint, so that the new timeline can be rewound to", true,
      [](const State& s) {
-       return s.is_serving() && !s.is_checkpointed && !s.hand_over && is_promoted(s) && is_postgres_free(s);
+       return is_leading(s) && !s.is_checkpointed && !s.hand_over && is_promoted(s) && is_postgres_free(s);
      },
      [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
     {"complete_history", "R10", "checkpointed, the history of this epoch is incomplete",
@@ -215,8 +230,8 @@ constexpr Rule table[] = {
     {"add_member", "R3", "a standby streams for T_stable and is not in S", "put it on the names, with the barrier",
      true,
      [](const State& s) {
-       return s.is_serving() && !s.add && !s.pending && !s.hand_over && !s.is_stopping && s.is_checkpointed &&
-              s.names == s.other_members() && candidate_to_add(s);
+       return is_leading(s) && !s.add && !s.pending && !s.hand_over && !s.is_stopping && s.is_checkpointed &&
+              s.names == desired_names(s) && candidate_to_add(s);
      },
      [](State& s, Decision& d) {
        s.add = AddProcedure{*candidate_to_add(s), s.now, std::nullopt};
@@ -225,6 +240,12 @@ constexpr Rule table[] = {
     {"swap_in_member", "R3", "the standby being added has flushed the mark and is fresh", "swap S with it", true,
      is_add_ready, swap_in_member},
     {"serve", "R5", "serving", "go on", false, [](const State& s) { return s.is_serving(); }, [](State&, Decision&) {}},
+    {"wait_for_copy", "R5", "promoted, but S has fewer members than min_copies",
+     "serve nobody until a standby is added", false, is_waiting_for_copy,
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::error, "waiting for a second copy: " + to_string(s.record()->members) + " of " +
+                                    std::to_string(s.config.min_copies) + " copies");
+     }},
     {"take_over", "R1", "won, on the way to opening", "wait for the step in progress", false,
      [](const State& s) { return s.has_won() && s.record()->state == RecordState::normal; }, [](State&, Decision&) {}},
 };

@@ -50,6 +50,12 @@ bool is_beyond_fork(const State& state) {
 bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
 
 constexpr Rule table[] = {
+    {"paused", "R11", "the site is paused", "observe only: start, stop, rewind and copy nothing", false,
+     [](const State& s) { return s.is_paused(); },
+     [](State& s, Decision& d) {
+       if (s.facts.run != PostgresRun::standby)
+         d.note(NoteLevel::error, "PostgreSQL does not run here and the site is paused: it is started after the pause");
+     }},
     {"member_without_data", "R10", "in S, but the data directory is gone", "wait to be removed from S, then clone",
      false,
      [](const State& s) {

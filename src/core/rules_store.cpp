@@ -51,7 +51,8 @@ void create_record(State& state, Decision& decision) {
   first.members = {state.self};
   first.system_id = state.facts.system_id;
   decision.note(NoteLevel::info, "creates the site's record: epoch 1, holder " + state.self.name);
-  start_swap(state, decision, SwapPurpose::create, std::move(first), HistoryEntry{Epoch{1}, state.self, false, 0, {}});
+  start_swap(state, decision, SwapPurpose::create, std::move(first),
+             HistoryEntry{Epoch{1}, state.self, false, 0, {}, Cause::first});
 }
 
 void resolve(State& state, Decision& decision) {
@@ -121,7 +122,7 @@ Record next_record(State& state) {
 void start_swap(State& state, Decision& decision, SwapPurpose purpose, Record next,
                 std::optional<HistoryEntry> history) {
   action::SwapRecord swap{purpose, state.revision(), std::move(next), std::move(history)};
-  state.pending = PendingSwap{swap, true};
+  state.pending = PendingSwap{swap, true, state.now};
   decision.preempt(std::move(swap));
 }
 

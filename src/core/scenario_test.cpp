@@ -71,6 +71,10 @@ class Player {
         {"freeze_agent", {3, &Player::freeze_agent}},
         {"lose_next_answer", {1, &Player::lose_next_answer}},
         {"switch_over", {3, &Player::switch_over}},
+        {"pause", {3, &Player::pause}},
+        {"resume", {2, &Player::resume}},
+        {"force", {2, &Player::force}},
+        {"force_confirmed", {2, &Player::force_confirmed}},
         {"expect_primary", {2, &Player::expect_primary}},
         {"expect_members", {2, &Player::expect_members}},
         {"expect_gap_below", {2, &Player::expect_gap_below}},
@@ -95,10 +99,12 @@ class Player {
   void restart_agent(const Words& words) { world_.restart_agent(words[1]); }
   void freeze_agent(const Words& words) { world_.freeze_agent(words[1], milliseconds(std::stoi(words[2]))); }
   void lose_next_answer(const Words& /*words*/) { world_.lose_next_answer(); }
-  void switch_over(const Words& words) {
-    const Answer answer = world_.switch_over(words[1], words[2]);
-    say(answer.accepted ? "accepted" : "refused: " + answer.reason);
-  }
+  void say(const Answer& answer) { say(answer.accepted ? "accepted" : "refused: " + answer.reason); }
+  void switch_over(const Words& words) { say(world_.switch_over(words[1], words[2])); }
+  void pause(const Words& words) { say(world_.pause(words[1], seconds(std::stoi(words[2])))); }
+  void resume(const Words& words) { say(world_.resume(words[1])); }
+  void force(const Words& words) { say(world_.force(words[1], false)); }
+  void force_confirmed(const Words& words) { say(world_.force(words[1], true)); }
   void expect_primary(const Words& words) {
     expect("primary", words[1], world_.primary().empty() ? "nobody" : world_.primary());
   }

@@ -1,6 +1,7 @@
 #include "core/state.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace gemel::core {
 
@@ -38,14 +39,13 @@ Epoch State::highest_epoch() const {
   return highest;
 }
 
-TimePoint State::permit_until() const {
+TimePoint State::ordinary_permit_until() const {
   NodeSet required = other_members();
   // From the moment the add is sent, its node may be a member: it must confirm too (R3).
   if (pending && pending->swap.purpose == SwapPurpose::add)
     required.insert(pending->swap.next.members.begin(), pending->swap.next.members.end());
   required.erase(self);
   TimePoint until = now + timers().lease;
-  if (record() != nullptr && record()->state == RecordState::paused) return until;
   for (const auto& node : required) {
     const auto peer = peers.find(node);
     if (peer == peers.end() || !peer->second.confirmed) return TimePoint{};
@@ -53,6 +53,50 @@ TimePoint State::permit_until() const {
   }
   return until;
 }
+
+TimePoint State::permit_until() const {
+  return std::max(ordinary_permit_until(), std::min(now + timers().lease, pause_lease_until()));
+}
+
+TimePoint State::pause_lease_until() const {
+  if (!has_won() || !is_paused() || !record()->pause || !pause || !pause->sent) return TimePoint{};
+  if (pending && pending->swap.next.state != RecordState::paused) return TimePoint{};
+  return *pause->sent + record()->pause->length;
+}
+
+bool State::has_pause_run_out() const {
+  if (!is_paused() || !record()->pause || !pause) return false;
+  // The lease began when it was sent, before anybody knew of it, and lasts at most length (1 + rho) + T_gate of true
+  // time; this clock's wait of w is at least w (1 - rho) of true time.
+  const double rho = timers().clock_rate_error;
+  const double longest =
+      static_cast<double>(record()->pause->length.count()) * (1 + rho) + static_cast<double>(timers().gate.count());
+  const Duration wait{static_cast<Duration::rep>(longest / (1 - rho))};
+  return now - pause->known >= wait + std::chrono::seconds(1);
+}
+
+Duration State::stable_time(const NodeId& node) const {
+  constexpr Duration longest = std::chrono::seconds(60);
+  if (is_short_of_copies()) return Duration::zero();
+  const auto flap = flaps.find(node);
+  if (flap == flaps.end() || now - flap->second.last > damping_window) return timers().stable;
+  const unsigned doublings = std::min(flap->second.count - 1, 10U);
+  return std::max(timers().stable, std::min(timers().stable * (1U << doublings), longest));
+}
+
+int State::take_overs(Cause cause, Duration window) const {
+  int count = 0;
+  const HistoryEntry* before = nullptr;
+  for (const auto& entry : store.history) {
+    const auto seen = learnt.find(entry.epoch);
+    const bool is_recent = seen != learnt.end() && now - seen->second <= window;
+    if (before != nullptr && entry.node != before->node && entry.cause == cause && is_recent) ++count;
+    before = &entry;
+  }
+  return count;
+}
+
+bool State::has_service_view() const { return service.total > 0 && now - service.seen <= std::chrono::seconds(3); }
 
 bool State::has_stopped() const {
   const bool is_up =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,12 +19,14 @@ struct PeerState {
   TimePoint heard_at;
   std::optional<TimePoint> confirmed;  // newest send time it confirmed, our clock
   Beat beat;
+  TimePoint service_since;  // since when it reaches some service-side target, when it does
 };
 
 /// A compare-and-swap sent and not yet known to have ended (R8).
 struct PendingSwap {
   action::SwapRecord swap;
   bool is_in_flight = true;  // false: outcome unknown, to be resolved
+  TimePoint sent = {};       // the first time
 };
 
 /// R3 in progress.
@@ -39,6 +42,7 @@ struct HandOver {
   NodeId to;  // empty: whoever bids first
   HandOverStage stage = HandOverStage::checkpoint;
   TimePoint started;
+  Cause cause = Cause::switchover;
 };
 
 /// How long a standby has been streaming (or not), and whether its flush moves.
@@ -48,6 +52,40 @@ struct LinkState {
   Lsn flush_lsn;
   TimePoint progressed;  // flush moved, or nothing was to flush
 };
+
+/// R11: the present pause as this run knows it.
+struct PauseWatch {
+  std::string id;
+  TimePoint known;                // since then, less the time this loop stood still
+  std::optional<TimePoint> sent;  // when this run sent it as the holder: its long lease counts from then
+};
+struct PauseWish {
+  event::PauseAsked asked;
+  TimePoint since;
+};
+struct ForceWish {
+  std::string by;
+  Revision revision;  // of the record that the operator's report was about
+};
+
+/// The last look at the service-side targets.
+struct ServiceState {
+  std::uint16_t reachable = 0;
+  std::uint16_t total = 0;
+  TimePoint since;  // of "none" or of "some"
+  TimePoint seen;
+};
+
+/// How often a standby was removed lately.
+struct FlapState {
+  unsigned count = 0;
+  TimePoint last;
+};
+
+/// So long back take-overs and removals are counted.
+inline constexpr Duration damping_window = std::chrono::minutes(10);
+/// A name that no standby bears: with it among the names local writers wait while there are too few copies.
+inline const NodeId no_copy{"gemel_waits_for_a_copy"};
 
 struct InFlight {
   ActionId id;
@@ -73,12 +111,16 @@ struct State {
   Epoch won;  // highest epoch for which this run made a successful transaction as holder (bid, create, claim)
   TimePoint won_at;
   bool owns_bootstrap = false;
+  TimePoint record_since;             // the present revision is known since
+  std::map<Epoch, TimePoint> learnt;  // epochs this run saw begin, and when
+  std::optional<PauseWatch> pause;
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
 
   // heartbeats
   std::map<NodeId, PeerState> peers;
   TimePoint count_start;  // R6: the later of start, last stall, last confirmation
   bool is_quiesced = false;
+  ServiceState service;
 
   // PostgreSQL
   PostgresFacts facts;
@@ -100,8 +142,10 @@ struct State {
   bool has_kill_failed = false;  // the last KillPostgres did not end: back off before the next
 
   // service
-  Epoch opened;                         // the gate is open for this epoch
-  bool has_opened = false;              // ... or was, since the epoch was won
+  TimePoint opening_since;      // T_promote counts from then: the epoch won, or the last copy it had to wait for
+  TimePoint gate_failed_until;  // shutting failed: the gate may be open until then
+  Epoch opened;                 // the gate is open for this epoch
+  bool has_opened = false;      // ... or was, since the epoch was won
   std::optional<TimePoint> shut_since;  // a serving primary behind a shut gate since
   TimePoint refreshed_until;
   Epoch address_epoch;           // 0: not taken by this run
@@ -110,6 +154,10 @@ struct State {
   // procedures
   std::optional<AddProcedure> add;
   std::optional<HandOver> hand_over;
+  std::optional<PauseWish> pause_wish;
+  bool wants_resume = false;
+  std::optional<ForceWish> force_wish;
+  std::map<NodeId, FlapState> flaps;
   bool is_stopping = false;
 
   std::map<Slot, InFlight> slots;
@@ -138,7 +186,28 @@ struct State {
   [[nodiscard]] std::optional<NodeId> best_successor() const;
   /// Highest epoch this node has heard of from anybody.
   [[nodiscard]] Epoch highest_epoch() const;
-  /// R5: until when this holder may serve, by what its members confirmed. now + T_lease when nobody must confirm.
+  [[nodiscard]] bool is_paused() const { return record() != nullptr && record()->state == RecordState::paused; }
+  /// R11: until when the pause lets this holder serve without permits; in the past when it does not. From the moment an
+  /// end of the pause is sent it does not.
+  [[nodiscard]] TimePoint pause_lease_until() const;
+  /// R11, for others than the holder: its long lease cannot last any more, whatever its clock did within the bounds.
+  [[nodiscard]] bool has_pause_run_out() const;
+  /// S has fewer members than the site demands for serving.
+  [[nodiscard]] bool is_short_of_copies() const {
+    return record() != nullptr && record()->members.size() < config.min_copies;
+  }
+  /// How long `node` must stream before it is added: longer each time it was removed lately, nothing when service waits
+  /// for it.
+  [[nodiscard]] Duration stable_time(const NodeId& node) const;
+  /// Take-overs (a holder other than the one before) for this reason that this run saw within `window`.
+  [[nodiscard]] int take_overs(Cause cause, Duration window) const;
+  /// Two take-overs for a crash within the window: a crash is no reason for another one, it follows the service around.
+  [[nodiscard]] bool is_crash_damped() const { return take_overs(Cause::crash, damping_window) >= 2; }
+  /// A look at the service-side targets that is young enough to count.
+  [[nodiscard]] bool has_service_view() const;
+  /// R5 without R11: by what its members confirmed. now + T_lease when nobody must confirm.
+  [[nodiscard]] TimePoint ordinary_permit_until() const;
+  /// Until when this holder may serve: R5, or R11 when that is later; at most now + T_lease.
   [[nodiscard]] TimePoint permit_until() const;
   [[nodiscard]] bool is_serving() const { return opened.value != 0; }
   /// What `is_stopping` asked for is done: nothing runs, nothing is being handed over.
