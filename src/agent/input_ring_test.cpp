@@ -77,9 +77,11 @@ TEST(InputRing, says_what_a_stalled_disk_has_cost) {
   for (int round = 0; round < 5; ++round) ring.add(big_input(1'000'000), {}, state());
   ring.flush();
   const auto lines = lines_of(file);
-  // The beginning and four of the inputs fit into half of the limit; the fifth took their place.
-  ASSERT_EQ(lines.size(), 2U);
-  EXPECT_EQ(lines[0], R"({"lost":5})");
+  // The beginning, four of the inputs and two kept states fit into half of the limit; the fifth took their place, and
+  // the state after it follows at once, so that what comes then can be replayed.
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0], R"({"lost":7})");
+  EXPECT_TRUE(replay::decode_snapshot(lines[2]));
   EXPECT_TRUE(replay::decode_step(lines[1]));
   EXPECT_FALSE(replay::decode_step(lines[0]));
 }
