@@ -80,7 +80,7 @@ def run_fault(lab: Lab, fault: Fault, seed: int, top: Path, long: bool = False) 
     run = Run(fault.id, fault.name, seed, now_text(), kills=fault.kills, folder=folder.name)
     facts = Facts(fault)
     began, began_wall = time.monotonic(), time.time()
-    load = load_for(lab, folder, f"c{fault.id}-{seed}-{int(began_wall)}")
+    load = load_for(lab, folder, f"c{fault.id}-{seed}-{int(began_wall)}".replace("+", "-"))
     with Observer() as observer:
         while not observer.newest().holder:
             time.sleep(0.02)

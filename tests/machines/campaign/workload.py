@@ -104,7 +104,7 @@ class Torture:
         self.process = subprocess.Popen(self.lab.in_client(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True, env=self.environment())
         end = time.monotonic() + 60
-        while "ready" not in Path(self.errors.name).read_text(encoding="utf-8"):
+        while "ready" not in Path(self.errors.name).read_text(encoding="utf-8").splitlines():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"gemel-torture did not get ready: {Path(self.errors.name).read_text(encoding='utf-8')}")
             time.sleep(0.05)
