@@ -70,10 +70,9 @@ TEST(MinCopies, opens_again_when_a_standby_was_added_without_waiting_for_it_to_b
   EXPECT_TRUE(names.find<action::SetNames>()->with_barrier);
   EXPECT_NE(end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{250}}).swap(SwapPurpose::add), nullptr);
   const auto added = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{12}});
-  EXPECT_FALSE(state.is_serving());
+  EXPECT_TRUE(added.fired("open"));  // beside the shortening of the names
   ASSERT_NE(added.find<action::SetNames>(), nullptr);
   EXPECT_EQ(added.find<action::SetNames>()->names, NodeSet{db2});
-  EXPECT_TRUE(end(state, Slot::postgres, Certainty::done).fired("open"));
 }
 
 TEST(MinCopies, a_taker_waits_for_a_copy_and_does_not_resign_when_it_comes_late) {
@@ -96,7 +95,7 @@ TEST(MinCopies, a_taker_waits_for_a_copy_and_does_not_resign_when_it_comes_late)
   end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{250}});
   const auto added = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{12}});
   EXPECT_FALSE(added.fired("resign_slow"));
-  EXPECT_TRUE(end(state, Slot::postgres, Certainty::done).fired("open"));
+  EXPECT_TRUE(added.fired("open"));
 }
 
 TEST(MinCopies, has_an_upper_bound) {
