@@ -179,6 +179,7 @@ bool lasts(FaultKind kind) {
 void begin_fault(World& world, const Fault& fault) {
   world.tell("** " + std::string(to_string(fault.kind)) + " at " + std::to_string(fault.at + 1) + " other " +
              std::to_string(fault.other + 1) + " " + std::to_string(fault.time / milliseconds(1)) + " ms");
+  if (fault.kind == FaultKind::swizzle) world.hit(Mark::swizzle);
   change_links(world, fault, true);
   change_quality(world, fault, true);
   change_store(world, fault, true);

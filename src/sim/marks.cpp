@@ -35,7 +35,6 @@ constexpr std::array<std::string_view, mark_count> names{
     "cancelled_wait",
     "commit_visible_by_restart",
     "diverged",
-    "no_rewind_required",
     "packet_lost",
     "packet_duplicated",
     "packet_reordered",

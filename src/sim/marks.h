@@ -41,7 +41,6 @@ enum class Mark : std::uint8_t {
   cancelled_wait,
   commit_visible_by_restart,
   diverged,
-  no_rewind_required,
   packet_lost,
   packet_duplicated,
   packet_reordered,

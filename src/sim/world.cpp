@@ -178,14 +178,17 @@ void World::thaw_at(Host& host, TimePoint when) {
   agenda_.at(when, [this, place = host.place] { thaw(hosts_[place]); });
 }
 
+/// The clock of a suspended machine goes on.
+void World::go_on(Host& host) {
+  host.is_suspended = false;
+  host.clock.go_on(now());
+  // Its kernel lets the gate's remaining life pass; the protocol promises no more (3.7).
+  host.exempt_until = now() + host.clock.true_span(conditions_.timers.lease) + milliseconds(100);
+}
+
 /// What waited goes on, unless something else still holds it.
 void World::thaw(Host& host) {
-  if (host.is_suspended && !is_frozen(host)) {
-    host.is_suspended = false;
-    host.clock.go_on(now());
-    // Its kernel lets the gate's remaining life pass; the protocol promises no more (3.7).
-    host.exempt_until = now() + host.clock.true_span(conditions_.timers.lease) + milliseconds(100);
-  }
+  if (host.is_suspended && !is_frozen(host)) go_on(host);
   if (!host.controller) return;
   if (now() >= std::max(host.frozen_until, host.agent_frozen_until)) {
     const auto packets = std::exchange(host.held_packets, {});
@@ -315,6 +318,7 @@ void World::refresh_gate(Host& host, const RefreshGate& refresh) {
   checker_.actuator_called(host.id, refresh.epoch, host.highest_order);
   host.highest_order = refresh.epoch;
   const bool was_open = is_open(host);
+  if (!was_open && host.gate_until != TimePoint{} && host.gate_epoch == refresh.epoch) hit(Mark::gate_shut_by_kernel);
   const auto spread = static_cast<std::uint64_t>((conditions_.timers.gate - gate_earliest).count());
   host.gate_until = refresh.until + gate_earliest + Duration{static_cast<Duration::rep>(random_.below(spread))};
   host.gate_epoch = refresh.epoch;

@@ -97,6 +97,7 @@ class World {
   void feed(Host& host, core::Event event);
   void step(Host& host, core::Event event);
   void thaw(Host& host);
+  void go_on(Host& host);
   void thaw_at(Host& host, TimePoint when);
   void arrange_wake(Host& host, TimePoint own_wake);
   void wake(Host& host, TimePoint planned);

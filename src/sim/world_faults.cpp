@@ -183,8 +183,8 @@ void World::heal() {
     host.disk_stalls = host.postgres_freezes = host.promotion_blocks = 0;
     host.names_delay = Duration{0};
     host.is_failing_next = false;
-    const bool was_frozen = is_frozen(host);
-    if (was_frozen) host.frozen_until = now();
+    if (is_frozen(host)) host.frozen_until = now();
+    if (host.is_suspended) go_on(host);
     host.agent_frozen_until = host.loop_stalled_until = TimePoint{};
     std::erase_if(host.held, [](const auto& event) { return std::holds_alternative<core::event::StopAsked>(event); });
     is_place_up_[host.place] = true;

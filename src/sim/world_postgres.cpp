@@ -256,6 +256,7 @@ void World::promote(Host& host, const NodeSet& names) {
   server.bank_read = server.log.end;
   host.service = 0;
   append(host, {});  // end of recovery
+  if (is_open(host)) checker_.violate("R4: " + host.id.name + " is promoted behind an open gate");
 }
 
 void World::replace_directory(Host& host, const NodeId& source, bool is_clone, Certainty& certainty) {
@@ -272,10 +273,10 @@ void World::replace_directory(Host& host, const NodeId& source, bool is_clone, C
     server.log = present;
   } else if (server.timeline >= from.timeline || !from.is_checkpointed) {
     // It compares timeline numbers, and the control file's at that: "no rewind required" (finding 4).
-    hit(Mark::no_rewind_required);
     if (!tree_.contains(present, server.log))
       checker_.violate("R10: pg_rewind of " + host.id.name + " could not see that it has another fork");
   } else {
+    if (!tree_.contains(present, server.log)) hit(Mark::diverged);
     server.log = tree_.common(server.log, present);
   }
   server.flushed = server.log.end;

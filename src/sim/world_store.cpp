@@ -99,6 +99,8 @@ std::optional<Revision> World::commit(const SwapRecord& swap) {
   const auto revision = etcd_.commit(swap);
   if (!revision) return revision;
   checker_.record_changes(before, swap.next);
+  const bool is_own_again = before && before->record.holder == swap.next.holder;
+  if (swap.purpose == core::SwapPurpose::bid && is_own_again) hit(Mark::local_restart);
   members_ = mask_of(swap.next.members);
   mix(static_cast<std::uint64_t>(revision->value) * 64 + members_);
   if (wants_story_)
