@@ -330,6 +330,18 @@ TEST(Policy, stops_and_rewinds_a_standby_beyond_the_fork) {
   EXPECT_EQ(decided.last(), "rewind");
 }
 
+// The simulator's seed 158, three hosts: the holder was promoted twice, and the standby had left at the first fork.
+TEST(Policy, stops_a_standby_beyond_an_earlier_fork_than_the_present_one) {
+  State state = standby({db1});
+  state.facts.timeline = 3;
+  state.facts.is_receiving = false;
+  state.facts.wal_end = Lsn{80};  // the present fork is at 100
+  state.not_receiving_since = state.now - ms(3000);
+  EXPECT_EQ(decide(state).last(), "stand_by");
+  state.store.history.push_back({Epoch{2}, db1, true, 4, Lsn{60}});
+  EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
+}
+
 TEST(Policy, copies_anew_after_a_minute_without_receiving) {
   State state = standby({db1});
   state.not_receiving_since = state.now - ms(59'999);

@@ -1,4 +1,5 @@
 // Everybody else: follow the holder, and come back after having been left behind (R10).
+#include <algorithm>
 #include <chrono>
 
 #include "core/rules.h"
@@ -41,10 +42,14 @@ bool is_stuck(const State& state, Duration limit) {
          state.now - state.not_receiving_since >= limit && is_postgres_free(state);
 }
 
+/// Any fork on the way to the present epoch may be the one it missed: the holder may have been promoted twice since.
 bool is_beyond_fork(const State& state) {
-  const HistoryEntry* entry = state.record() != nullptr ? state.history_of(state.record()->epoch) : nullptr;
-  return is_stuck(state, stuck_limit) && entry->timeline > state.facts.timeline && entry->switch_lsn.value != 0 &&
-         state.facts.wal_end > entry->switch_lsn;
+  if (!is_stuck(state, stuck_limit)) return false;
+  if (state.history_of(state.record()->epoch)->timeline <= state.facts.timeline) return false;
+  return std::ranges::any_of(state.store.history, [&](const HistoryEntry& entry) {
+    return entry.complete && entry.timeline > state.facts.timeline && entry.switch_lsn.value != 0 &&
+           state.facts.wal_end > entry.switch_lsn;
+  });
 }
 
 bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
