@@ -24,6 +24,7 @@ void decide(State& state, Output& output) {
     if (!rule.matches(state)) continue;
     decision.set_rule(rule.id);
     rule.decide(state, decision);
+    output.rules.push_back(rule.id);
     last = rule.id;
     if (!rule.go_on) break;
   }

@@ -93,7 +93,8 @@ struct Output {
   std::vector<ActionId> cancel;  // do these before `start`; their ends are not awaited any more
   std::vector<Note> notes;
   std::vector<Answer> answers;
-  TimePoint wake_at;  // a Tick is wanted then at the latest
+  std::vector<std::string_view> rules;  // ids of those that decided in this step, in order; the last one ended it
+  TimePoint wake_at;                    // a Tick is wanted then at the latest
 };
 
 }  // namespace gemel::core
