@@ -25,6 +25,7 @@ TEXT = CODE | SCRIPT | {".md", ".txt", ".toml", ".cmake", ".json", ".service", "
 MAY_INCLUDE = {
     "base": {"base"},
     "core": {"base", "core"},
+    "sim": {"base", "core", "adapters/heartbeat", "sim"},
     "runtime": {"base", "runtime"},
     "site": {"base", "core", "site"},
     "adapters": {"base", "core", "runtime"},

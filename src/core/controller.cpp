@@ -17,10 +17,10 @@ void restart_count_after_stall(State& state) {
 }
 
 /// Lets the table decide until a rule that does not `go_on` matched.
-void decide(State& state, Output& output) {
+void decide(std::span<const Rule> policy, State& state, Output& output) {
   Decision decision(state, output);
   std::string_view last;
-  for (const Rule& rule : policy_table()) {
+  for (const Rule& rule : policy) {
     if (!rule.matches(state)) continue;
     decision.set_rule(rule.id);
     rule.decide(state, decision);
@@ -82,8 +82,8 @@ Output Controller::step(const Input& input) {
   // A decision may make the next one possible at once (a removal that shrinks the names); two rounds are enough for
   // every pair in the table, and a bound keeps the step total.
   const std::size_t before = output.start.size();
-  decide(state, output);
-  if (output.start.size() != before) decide(state, output);
+  decide(policy_, state, output);
+  if (output.start.size() != before) decide(policy_, state, output);
   say(state, output);
   output.wake_at = next_wake(state);
   return output;

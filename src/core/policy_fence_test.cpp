@@ -163,6 +163,16 @@ TEST(Policy, halts_when_the_record_is_gone_or_older_than_what_was_served) {
   EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
 }
 
+// The simulator's seed 2057: one stale answer halted the host for ever, because nothing was read any more.
+TEST(Policy, reads_again_while_it_halts_because_the_answer_may_have_been_stale) {
+  State state = primary();
+  state.facts.served = Epoch{4};
+  state.store_read_at = state.now - ms(999);
+  EXPECT_EQ(decide(state).find<action::ReadStore>(), nullptr);
+  state.store_read_at = state.now - ms(1000);
+  EXPECT_NE(decide(state).find<action::ReadStore>(), nullptr);
+}
+
 TEST(Policy, never_takes_silence_of_the_store_for_a_missing_record) {
   State state = primary();
   state.is_store_known = false;

@@ -17,6 +17,15 @@ TEST(Policy, writes_the_epoch_down_before_it_promotes) {
   EXPECT_EQ(next.find<action::Promote>()->names, NodeSet{db1});  // S - {self}
 }
 
+// The simulator's seed 245: agent killed, PostgreSQL crashed and promoted again before the gate's time-out had passed.
+TEST(Policy, never_promotes_behind_a_gate_that_an_earlier_agent_left_open) {
+  State state = taker();
+  decide(state);
+  const auto next = end(state, Slot::postgres, Certainty::done);
+  ASSERT_GE(next.place<action::ShutGate>(), 0);
+  EXPECT_LT(next.place<action::ShutGate>(), next.place<action::Promote>());
+}
+
 TEST(Policy, does_not_promote_when_the_mark_failed) {
   State state = taker();
   decide(state);

@@ -1,5 +1,7 @@
 // What must not go on, before anything else is considered: a foreign or vanished record, a gate without a permit, a
 // deposed primary, the remains of a crash.
+#include <chrono>
+
 #include "base/text.h"
 #include "core/rules.h"
 
@@ -52,6 +54,10 @@ void halt_regressed(State& state, Decision& decision) {
       "etcd's record is gone or older than what this database has served (etcd restored from a backup?): everything "
       "stops until a person decides which copy counts");
   kill(state, decision);
+  // The answer may have been a stale one: what is looked at again can prove it wrong.
+  const bool is_due = !state.store_read_at || state.now - *state.store_read_at >= std::chrono::seconds(1);
+  if (is_due && !state.pending && !state.is_busy(Slot::store) && state.now >= state.read_retry_at)
+    decision.start(action::ReadStore{});
 }
 
 bool is_superseded(const State& state) {

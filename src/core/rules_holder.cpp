@@ -158,13 +158,16 @@ constexpr Rule table[] = {
     {"start_closed", "R4", "won the epoch, PostgreSQL is stopped", "start it closed, as a standby of nobody", false,
      [](const State& s) { return s.has_won() && s.facts.run == PostgresRun::stopped && is_postgres_free(s); },
      [](State& s, Decision& d) { d.start(action::StartPostgres{NodeId{}, s.other_members()}); }},
-    {"promote", "R1", "won the epoch, PostgreSQL is a standby", "promote it with names = S - {self}, gate shut", false,
+    {"promote", "R1", "won the epoch, PostgreSQL is a standby", "shut the gate, promote it with names = S - {self}",
+     false,
      [](const State& s) {
        return s.has_won() && s.facts.run == PostgresRun::standby && s.facts.served == s.record()->epoch &&
               is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "promotes PostgreSQL for epoch " + std::to_string(s.record()->epoch.value));
+       // The agent before this one may have left it open a moment ago, for a run of PostgreSQL that has ended since.
+       d.start(action::ShutGate{});
        d.start(action::Promote{s.other_members()});
      }},
     {"cut_members", "R2", "promoted, S still has other members", "cut S to the holder before anything opens", false,

@@ -1,0 +1,14 @@
+// The planted bugs of the controllers: each rule of the protocol weakened in turn. See mutation.h for how one is
+// written.
+#pragma once
+
+#include <vector>
+
+#include "sim/mutation.h"
+
+namespace gemel::sim {
+
+/// In a fixed order; names are unique. Lives as long as the program.
+const std::vector<Mutation>& mutants();
+
+}  // namespace gemel::sim

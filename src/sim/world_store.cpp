@@ -1,0 +1,128 @@
+// What the simulated agents ask of etcd, and every way in which it answers badly.
+#include <chrono>
+
+#include "base/text.h"
+#include "sim/world.h"
+
+namespace gemel::sim {
+
+using core::Certainty;
+using std::chrono::milliseconds;
+using namespace core::action;
+
+/// A request leaves. Whether its agent still lives when it arrives matters to the answer, not to the effect.
+void World::begin_store(Host& host, const core::Action& action) {
+  const auto number = requests_.put({action, host.incarnation});
+  agenda_.after(around(conditions_.store_time) + network_.delay(host.place, etcd_.leader(), random_),
+                [this, place = host.place, number] { reach_store(place, number); });
+}
+
+void World::reach_store(Place place, std::uint32_t number) {
+  const Request request = requests_.take(number);
+  Host& host = hosts_[place];
+  if (!host.is_powered) return;
+  if (etcd_.look_after_leader(network_, is_place_up_, now(), random_)) hit(Mark::no_leader);
+  const bool is_same_agent = host.incarnation == request.incarnation && host.controller.has_value();
+  if (etcd_.serves(place, network_, is_place_up_, now())) return perform_store(host, request.action, is_same_agent);
+  if (!is_same_agent) return;
+  const Duration limit = host.clock.true_span(conditions_.timers.etcd);
+  agenda_.after(limit, [this, place, incarnation = request.incarnation, id = request.action.id] {
+    Host& same = hosts_[place];
+    if (same.incarnation == incarnation) end(same, id, Certainty::unknown);
+  });
+}
+
+void World::perform_store(Host& host, const core::Action& action, bool is_same_agent) {
+  const auto& kind = action.kind;
+  if (const auto* swapping = std::get_if<SwapRecord>(&kind)) return swap(host, action.id, *swapping);
+  if (std::holds_alternative<ReadStore>(kind)) {
+    if (!is_same_agent) return;
+    if (!is_reading_stale_) return answer_store(host, action.id, Certainty::done, etcd_.view());
+    hit(Mark::stale_read);
+    return answer_store(host, action.id, Certainty::done, etcd_.view_before(random_.below(4)));
+  }
+  if (!etcd_.has_space) {
+    hit(Mark::no_space);
+    return answer_store(host, action.id, Certainty::refused);
+  }
+  if (const auto* complete = std::get_if<CompleteHistory>(&kind)) {
+    etcd_.complete_history(complete->entry);
+    return answer_store(host, action.id, Certainty::done);
+  }
+  answer_store(host, action.id, Certainty::done, core::payload::IntentOwner{etcd_.claim_intent(host.id)});
+}
+
+void World::answer_store(Host& host, core::ActionId id, Certainty certainty, core::Payload payload) {
+  if (host.controller) end(host, id, certainty, std::move(payload));
+}
+
+void World::swap(Host& host, core::ActionId id, const SwapRecord& swap) {
+  if (!etcd_.has_space) {
+    hit(Mark::no_space);
+    return answer_store(host, id, Certainty::refused);
+  }
+  const auto unknown_later = [&] {
+    hit(Mark::unknown_swap);
+    agenda_.after(host.clock.true_span(conditions_.timers.etcd),
+                  [this, place = host.place, incarnation = host.incarnation, id] {
+                    Host& same = hosts_[place];
+                    if (same.incarnation == incarnation) end(same, id, Certainty::unknown);
+                  });
+  };
+  if (delay_swap_) {
+    const auto number = late_swaps_.put(swap);
+    agenda_.after(*delay_swap_, [this, number] {
+      const SwapRecord late = late_swaps_.take(number);
+      if (commit(late)) hit(Mark::late_swap);
+    });
+    delay_swap_.reset();
+    return unknown_later();
+  }
+  // The transaction finds its own token: it was carried out before.
+  const auto& present = etcd_.view().record;
+  if (present && present->record.token == swap.next.token)
+    return answer_store(host, id, Certainty::done, core::payload::Swapped{present->revision});
+  const auto revision = commit(swap);
+  if (!revision) {
+    hit(Mark::lost_swap_race);
+    return answer_store(host, id, Certainty::refused, etcd_.view());
+  }
+  if (lose_answer_) {
+    lose_answer_ = false;
+    return unknown_later();
+  }
+  answer_store(host, id, Certainty::done, core::payload::Swapped{*revision});
+}
+
+std::optional<Revision> World::commit(const SwapRecord& swap) {
+  const auto before = etcd_.view().record;
+  const auto revision = etcd_.commit(swap);
+  if (!revision) return revision;
+  checker_.record_changes(before, swap.next);
+  members_ = mask_of(swap.next.members);
+  mix(static_cast<std::uint64_t>(revision->value) * 64 + members_);
+  if (wants_story_)
+    tell("-- record " + std::to_string(revision->value) + ": epoch " + std::to_string(swap.next.epoch.value) +
+         ", holder " + swap.next.holder.name + ", S " + to_string(swap.next.members) + ", " +
+         std::string(to_string(swap.purpose)));
+  check_members();
+  hint_all();
+  return revision;
+}
+
+void World::hint_all() {
+  if (is_watch_silent_) {
+    hit(Mark::watch_gap);
+    return;
+  }
+  const Revision revision = etcd_.view().record->revision;
+  for (const auto& host : hosts_) {
+    agenda_.after(milliseconds(1) + network_.delay(etcd_.leader(), host.place, random_),
+                  [this, place = host.place, revision] {
+                    if (etcd_.serves(place, network_, is_place_up_, now()))
+                      feed(hosts_[place], core::event::StoreHint{revision});
+                  });
+  }
+}
+
+}  // namespace gemel::sim
