@@ -27,8 +27,8 @@ void decide(std::span<const Rule> policy, State& state, Output& output) {
     if (!rule.matches(state)) continue;
     decision.set_rule(rule.id);
     rule.decide(state, decision);
-    last = rule.id;
     output.rules.push_back(rule.id);
+    last = rule.id;
     if (!rule.go_on) break;
   }
   GEMEL_CHECK(!last.empty());  // "wait" always matches

@@ -2,6 +2,7 @@
 // holder does, then who may become one, then everybody else.
 #include "core/policy.h"
 
+#include <array>
 #include <vector>
 
 #include "base/check.h"
@@ -9,13 +10,23 @@
 
 namespace gemel::core {
 
+std::span<const Subject> policy_subjects() {
+  static const std::array subjects{
+      Subject{"fence", "What must not go on", rules::fence()},
+      Subject{"operator", "What an operator asked for", rules::operators()},
+      Subject{"hand_over", "Giving the service away", rules::hand_over()},
+      Subject{"store", "Knowing the record", rules::store()},
+      Subject{"holder", "The holder, from winning to serving", rules::holder()},
+      Subject{"bid", "Taking over", rules::bid()},
+      Subject{"member", "Everybody else: follow and come back", rules::member()},
+  };
+  return subjects;
+}
+
 std::span<const Rule> policy_table() {
   static const std::vector<Rule> table = [] {
     std::vector<Rule> all;
-    for (const auto part : {rules::fence(), rules::operators(), rules::hand_over(), rules::store(), rules::holder(),
-                            rules::bid(), rules::member()}) {
-      all.insert(all.end(), part.begin(), part.end());
-    }
+    for (const auto& subject : policy_subjects()) all.insert(all.end(), subject.rules.begin(), subject.rules.end());
     return all;
   }();
   return table;

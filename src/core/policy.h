@@ -34,6 +34,15 @@ struct Rule {
   void (*decide)(State&, Decision&);
 };
 
+/// The rules of one subject, `src/core/rules_<id>.cpp`.
+struct Subject {
+  std::string_view id;
+  std::string_view title;  // for people
+  std::span<const Rule> rules;
+};
+
+/// The subjects in their order: their rules one after another are the table.
+std::span<const Subject> policy_subjects();
 /// The whole table, in order.
 std::span<const Rule> policy_table();
 

@@ -1,4 +1,5 @@
 // gemel-sim: plays seeds and says which of them break a promise.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include "base/text.h"
 #include "sim/batch.h"
+#include "sim/mutant_check.h"
 #include "sim/mutants.h"
 #include "sim/world_mutants.h"
 
@@ -16,11 +18,12 @@ constexpr const char* usage = R"(gemel-sim: the fault simulator of Gemel's core.
 
   gemel-sim --seed N [--shrink] [--quiet]    repeat one seed, print its story
   gemel-sim --seeds A..B | N [--from M]      a batch; exit code 1 when a seed failed or a mark was never hit
+  gemel-sim --mutants [--seeds N]            every planted bug in turn; exit code 1 when one survives its budget of seeds
 Options
   -j N              threads (1)
   -o FILE           the summary as JSON
   --hosts 2|3       always so many database hosts (by the seed)
-  --mutant NAME     with a planted bug; --mutants lists them
+  --mutant NAME     with a planted bug; --list-mutants lists them
   --until-found     end a batch at the first failure
   --store-restore   etcd may be restored from an old copy
   --no-marks        do not fail for marks that were not hit
@@ -32,6 +35,7 @@ struct Arguments {
   bool is_shrinking = false;
   bool is_quiet = false;
   bool is_listing = false;
+  bool is_checking_mutants = false;
   std::string output;
 };
 
@@ -79,6 +83,8 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.batch.trial.mutation = find_mutation(next());
       if (arguments.batch.trial.mutation == nullptr) return false;
     } else if (word == "--mutants") {
+      arguments.is_checking_mutants = true;
+    } else if (word == "--list-mutants") {
       arguments.is_listing = true;
     } else if (word == "--shrink") {
       arguments.is_shrinking = true;
@@ -95,8 +101,9 @@ bool parse(int count, char** words, Arguments& arguments) {
     }
   }
   const auto hosts = arguments.batch.trial.hosts;
-  return (arguments.seed || arguments.batch.count > 0 || arguments.is_listing) && arguments.batch.threads > 0 &&
-         (hosts == 0 || hosts == 2 || hosts == 3);
+  const bool has_task =
+      arguments.seed || arguments.batch.count > 0 || arguments.is_listing || arguments.is_checking_mutants;
+  return has_task && arguments.batch.threads > 0 && (hosts == 0 || hosts == 2 || hosts == 3);
 }
 
 int play_one(const Arguments& arguments) {
@@ -114,6 +121,13 @@ int play_one(const Arguments& arguments) {
   return verdict.complaint.empty() ? 0 : 1;
 }
 
+int check_all_mutants(const BatchOptions& batch) {
+  const auto results = check_mutants(batch.count, batch.threads);
+  const auto survivors = std::ranges::count(results, std::uint64_t{0}, &MutantResult::found_at);
+  std::printf("%zu mutants, %td survived\n", results.size(), survivors);
+  return survivors == 0 ? 0 : 1;
+}
+
 int run(int count, char** words) {
   Arguments arguments;
   if (!parse(count, words, arguments)) {
@@ -126,6 +140,7 @@ int run(int count, char** words) {
     }
     return 0;
   }
+  if (arguments.is_checking_mutants) return check_all_mutants(arguments.batch);
   if (arguments.seed) return play_one(arguments);
   const BatchResult result = run_batch(arguments.batch);
   std::fputs(describe(result).c_str(), stdout);

@@ -2,6 +2,7 @@
 // written.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "sim/mutation.h"
@@ -10,5 +11,7 @@ namespace gemel::sim {
 
 /// In a fixed order; names are unique. Lives as long as the program.
 const std::vector<Mutation>& mutants();
+/// Within so many seeds, from the first on, it must be found.
+std::uint64_t seeds_for(const Mutation& mutation);
 
 }  // namespace gemel::sim
