@@ -30,9 +30,14 @@ BOOST_DESCRIBE_STRUCT(DropAddress, (), ())
 BOOST_DESCRIBE_STRUCT(PeerState, (), (heard_at, confirmed, beat))
 BOOST_DESCRIBE_STRUCT(PendingSwap, (), (swap, is_in_flight))
 BOOST_DESCRIBE_STRUCT(AddProcedure, (), (node, started, mark))
-BOOST_DESCRIBE_STRUCT(HandOver, (), (to, stage, started))
+BOOST_DESCRIBE_STRUCT(HandOver, (), (to, stage, started, cause))
+BOOST_DESCRIBE_STRUCT(PauseWatch, (), (id, known, sent))
 BOOST_DESCRIBE_STRUCT(LinkState, (), (since, is_streaming, flush_lsn, progressed))
 BOOST_DESCRIBE_STRUCT(InFlight, (), (id, kind))
+BOOST_DESCRIBE_STRUCT(PauseWish, (), (asked, since))
+BOOST_DESCRIBE_STRUCT(ForceWish, (), (by, revision))
+BOOST_DESCRIBE_STRUCT(ServiceState, (), (reachable, total, since, seen))
+BOOST_DESCRIBE_STRUCT(FlapState, (), (count, last))
 }  // namespace gemel::core
 
 namespace gemel::replay {
@@ -43,11 +48,12 @@ namespace {
 template <typename State, typename Visit>
 void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
-         owns_bootstrap, resigned_at, peers, count_start, is_quiesced, facts, facts_at, links, names, promoted, fork,
-         is_crash_unclean, is_checkpointed, is_cut, must_rewind, must_clone, not_receiving_since, postgres_retry_at,
-         postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opened, has_opened, shut_since,
-         refreshed_until, address_epoch, may_hold_address, add, hand_over, is_stopping, slots, next_action, said,
-         last_rule] = state;
+         owns_bootstrap, record_since, learnt, pause, resigned_at, peers, count_start, is_quiesced, service, facts,
+         facts_at, links, names, promoted, fork, is_crash_unclean, is_checkpointed, is_cut, must_rewind, must_clone,
+         not_receiving_since, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed,
+         opening_since, gate_failed_until, opened, has_opened, shut_since, refreshed_until, address_epoch,
+         may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping, slots, next_action,
+         said, last_rule] = state;
   visit("self", self);
   visit("config", config);
   visit("random", random);
@@ -61,10 +67,14 @@ void for_each_member(State& state, Visit visit) {
   visit("won", won);
   visit("won_at", won_at);
   visit("owns_bootstrap", owns_bootstrap);
+  visit("record_since", record_since);
+  visit("learnt", learnt);
+  visit("pause", pause);
   visit("resigned_at", resigned_at);
   visit("peers", peers);
   visit("count_start", count_start);
   visit("is_quiesced", is_quiesced);
+  visit("service", service);
   visit("facts", facts);
   visit("facts_at", facts_at);
   visit("links", links);
@@ -82,6 +92,8 @@ void for_each_member(State& state, Visit visit) {
   visit("store_retry_at", store_retry_at);
   visit("read_retry_at", read_retry_at);
   visit("has_kill_failed", has_kill_failed);
+  visit("opening_since", opening_since);
+  visit("gate_failed_until", gate_failed_until);
   visit("opened", opened);
   visit("has_opened", has_opened);
   visit("shut_since", shut_since);
@@ -90,6 +102,10 @@ void for_each_member(State& state, Visit visit) {
   visit("may_hold_address", may_hold_address);
   visit("add", add);
   visit("hand_over", hand_over);
+  visit("pause_wish", pause_wish);
+  visit("wants_resume", wants_resume);
+  visit("force_wish", force_wish);
+  visit("flaps", flaps);
   visit("is_stopping", is_stopping);
   visit("slots", slots);
   visit("next_action", next_action);
