@@ -18,7 +18,8 @@ class Controller {
       : state_(std::move(self), std::move(checked), seed), policy_(policy) {}
 
   /// Goes on from a state that was kept (a replay).
-  explicit Controller(State kept) : state_(std::move(kept)) {}
+  explicit Controller(State kept, std::span<const Rule> policy = policy_table())
+      : state_(std::move(kept)), policy_(policy) {}
 
   /// Takes one input and says what to do next. Total: never throws, never blocks, never reads a clock.
   Output step(const Input& input);

@@ -20,7 +20,8 @@ enum class Beginning : std::uint8_t {
 struct Conditions {
   std::uint64_t seed = 1;
   std::size_t hosts = 2;
-  bool has_voters_apart = false;  // three hosts: voters on places of their own instead of the database hosts
+  std::uint32_t sync_standbys = 1;  // at most so many; the others follow without being waited for
+  bool has_voters_apart = false;    // three hosts: voters on places of their own instead of the database hosts
   Beginning beginning = Beginning::whole;
   core::Timers timers;
   std::array<double, most_hosts> clock_rates{1.0, 1.0, 1.0};

@@ -33,6 +33,7 @@ Conditions conditions_of(Random& random, std::uint64_t seed, const TrialOptions&
   Conditions conditions;
   conditions.seed = seed;
   conditions.hosts = options.hosts != 0 ? options.hosts : is_one_in(random, 4) ? 3 : 2;
+  conditions.sync_standbys = conditions.hosts == 3 && seed % 3 != 0 ? 2 : 1;
   conditions.has_voters_apart = is_one_in(random, 2);
   conditions.beginning = is_one_in(random, 12)  ? Beginning::empty
                          : is_one_in(random, 6) ? Beginning::single
@@ -162,7 +163,8 @@ Plan plan_of(std::uint64_t seed, const TrialOptions& options) {
 std::string describe(const Plan& plan) {
   const Conditions& c = plan.conditions;
   std::string text = std::to_string(c.hosts) + " hosts" + (c.has_voters_apart ? ", voters apart" : "") +
-                     ", beginning " + std::to_string(static_cast<int>(c.beginning)) + ", T_hb " +
+                     ", synchronous standbys " + std::to_string(c.sync_standbys) + ", beginning " +
+                     std::to_string(static_cast<int>(c.beginning)) + ", T_hb " +
                      std::to_string(c.timers.hb / milliseconds(1)) + " ms, clocks";
   for (std::size_t host = 0; host < c.hosts; ++host) text += " " + std::to_string(c.clock_rates[host]);
   text += ", procedures " + std::to_string(c.procedure_time / milliseconds(1)) + " ms, store " +

@@ -138,6 +138,7 @@ void World::begin_agent(Host& host) {
   config.bootstrapper = hosts_[0].id;
   config.cluster_id = "site";
   config.timers = conditions_.timers;
+  config.sync_standbys = conditions_.sync_standbys;
   if (mutation_ != nullptr && mutation_->config) mutation_->config(config);
   ++host.incarnation;
   host.controller.emplace(host.id, config, conditions_.seed * 1000 + host.incarnation * 10 + host.place, policy_);

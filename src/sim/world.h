@@ -77,7 +77,7 @@ class World {
   [[nodiscard]] const Host& host(Place place) const { return hosts_[place]; }
   [[nodiscard]] const Etcd& etcd() const { return etcd_; }
   [[nodiscard]] std::optional<Place> primary() const;
-  /// A primary serves, all other hosts stream and have everything, all are in S.
+  /// A primary serves, all other hosts stream and have everything, as many as wanted are in S.
   [[nodiscard]] bool is_whole() const;
   /// Why not, for people.
   [[nodiscard]] std::string describe() const;

@@ -1,5 +1,6 @@
 // What a fault does to the simulated site, and how everything is healed; and the questions from outside.
 #include <algorithm>
+#include <bit>
 #include <chrono>
 
 #include "base/text.h"
@@ -212,7 +213,8 @@ std::optional<Place> World::primary() const {
 
 bool World::is_whole() const {
   const auto at = primary();
-  if (!at || members_ != static_cast<HostMask>((1U << hosts_.size()) - 1)) return false;
+  const auto wanted = std::min<std::size_t>(hosts_.size(), 1 + conditions_.sync_standbys);
+  if (!at || static_cast<std::size_t>(std::popcount(members_)) != wanted) return false;
   const Server& server = hosts_[*at].server;
   return std::ranges::all_of(hosts_, [&](const Host& host) {
     if (host.place == *at) return true;
