@@ -28,7 +28,7 @@ BOOST_DESCRIBE_STRUCT(TakeAddress, (), (epoch))
 BOOST_DESCRIBE_STRUCT(DropAddress, (), ())
 }  // namespace action
 BOOST_DESCRIBE_STRUCT(PeerState, (), (heard_at, confirmed, beat))
-BOOST_DESCRIBE_STRUCT(PendingSwap, (), (swap, is_in_flight))
+BOOST_DESCRIBE_STRUCT(PendingSwap, (), (swap, is_in_flight, sent, was_unknown))
 BOOST_DESCRIBE_STRUCT(AddProcedure, (), (node, started, mark))
 BOOST_DESCRIBE_STRUCT(HandOver, (), (to, stage, started, cause))
 BOOST_DESCRIBE_STRUCT(PauseWatch, (), (id, known, sent))
@@ -48,12 +48,12 @@ namespace {
 template <typename State, typename Visit>
 void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
-         owns_bootstrap, record_since, learnt, pause, resigned_at, peers, count_start, is_quiesced, service, facts,
-         facts_at, links, names, promoted, fork, is_crash_unclean, is_checkpointed, is_cut, must_rewind, must_clone,
-         not_receiving_since, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed,
-         opening_since, gate_failed_until, opened, has_opened, shut_since, refreshed_until, address_epoch,
-         may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping, slots, next_action,
-         said, last_rule] = state;
+         owns_bootstrap, record_since, learnt, pause, resigned_at, peers, heard, count_start, is_quiesced, service,
+         facts, facts_at, links, names, promoted, fork, is_crash_unclean, is_checkpointed, is_cut, must_rewind,
+         must_clone, not_receiving_since, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at,
+         has_kill_failed, opening_since, gate_failed_until, opened, has_opened, shut_since, refreshed_until,
+         address_epoch, may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping,
+         slots, next_action, said, last_rule] = state;
   visit("self", self);
   visit("config", config);
   visit("random", random);
@@ -72,6 +72,7 @@ void for_each_member(State& state, Visit visit) {
   visit("pause", pause);
   visit("resigned_at", resigned_at);
   visit("peers", peers);
+  visit("heard", heard);
   visit("count_start", count_start);
   visit("is_quiesced", is_quiesced);
   visit("service", service);
