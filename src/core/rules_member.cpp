@@ -10,7 +10,7 @@ namespace {
 // A standby that has not received for so long while its holder is well is looked at again.
 constexpr auto stuck_limit = std::chrono::seconds(3);
 // ... and for so long: the holder no longer has the WAL it needs. Long, because a clone destroys a copy.
-constexpr auto hopeless_limit = std::chrono::seconds(60);
+constexpr auto hopeless_limit = std::chrono::seconds(30);
 
 const NodeId& holder_of(const State& state) { return state.record()->holder; }
 
@@ -104,7 +104,7 @@ constexpr Rule table[] = {
        s.must_rewind = true;
        d.start(action::KillPostgres{});
      }},
-    {"stop_hopeless", "R10", "a standby has not received for 60 s although the holder is well",
+    {"stop_hopeless", "R10", "a standby has not received for 30 s although the holder is well",
      "stop it, then copy the holder anew", false, [](const State& s) { return is_stuck(s, hopeless_limit); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::error,
