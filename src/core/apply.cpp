@@ -39,6 +39,7 @@ void apply_heard(State& state, const Heard& heard) {
   peer.heard_at = state.now;
   if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
   peer.beat = heard.beat;
+  state.heard = std::max(state.heard, heard.beat.epoch);
   state.count_start = std::max(state.count_start, heard.last_confirmation);
   state.hinted = std::max(state.hinted, heard.beat.revision);
 }
@@ -72,6 +73,8 @@ void apply_facts(State& state, const PostgresFacts& facts) {
   // The server ended although nobody here ended it, and the notice of its exit was missed or is yet to come.
   if (is_running(state.facts.run) && !is_running(facts.run) && !state.is_busy(Slot::postgres))
     state.is_crash_unclean = true;
+  // An agent that has just started does not know how long its standby has been without a stream: it counts from now.
+  if (state.facts.run == PostgresRun::unknown) state.not_receiving_since = state.now;
   state.facts = facts;
   if (facts.is_answering) state.facts_at = state.now;
   if (facts.run == PostgresRun::primary) {
@@ -138,7 +141,15 @@ void end_swap(State& state, const action::SwapRecord& swap, const event::ActionE
   }
   back_off_store(state);
   if (ended.certainty == Certainty::unknown) {
-    if (state.pending) state.pending->is_in_flight = false;
+    if (state.pending) {
+      state.pending->is_in_flight = false;
+      state.pending->was_unknown = true;
+    }
+    return;
+  }
+  // Refused unseen (no space, too busy): that is true of this attempt, not of the one before it.
+  if (!std::holds_alternative<StoreView>(ended.payload) && state.pending && state.pending->was_unknown) {
+    state.pending->is_in_flight = false;
     return;
   }
   swap_failed(state, swap);

@@ -173,6 +173,45 @@ TEST(Policy, reads_again_while_it_halts_because_the_answer_may_have_been_stale) 
   EXPECT_NE(decide(state).find<action::ReadStore>(), nullptr);
 }
 
+// The simulator's seed 7072: an add shortened the permit, the gate kept its old time-out, and the agent ended.
+TEST(Policy, shortens_the_gate_when_the_permit_becomes_shorter) {
+  State state = primary();
+  state.refreshed_until = state.permit_until() + ms(1);
+  const auto decided = decide(state);
+  ASSERT_NE(decided.find<action::RefreshGate>(), nullptr);
+  EXPECT_EQ(decided.find<action::RefreshGate>()->until, state.permit_until());
+}
+
+// The simulator's seed 10941: the peer that had spoken of epoch 4 restarted and had forgotten it.
+TEST(Policy, never_forgets_the_highest_epoch_it_heard_of) {
+  State state = primary();
+  Heard heard;
+  heard.from = db2;
+  heard.beat.epoch = Epoch{4};
+  EXPECT_TRUE(after(state, heard).fired("shut_superseded"));
+  heard.beat.epoch = Epoch{};
+  heard.confirmed = state.now;
+  EXPECT_FALSE(after(state, heard).fired("open"));
+  EXPECT_EQ(state.highest_epoch(), Epoch{4});
+}
+
+// The simulator's seed 18559: an add of unknown outcome was sent again and refused for lack of space.
+TEST(Policy, never_takes_the_refusal_of_a_repeated_swap_for_the_outcome_of_the_first) {
+  State state = primary({db1});
+  state.add = AddProcedure{db2, state.now, Lsn{150}};
+  state.names = NodeSet{db2};
+  const auto sent = decide(state);
+  ASSERT_NE(sent.swap(SwapPurpose::add), nullptr);
+  end(state, Slot::store, Certainty::unknown);
+  state.now = state.now + ms(200);
+  hear(state, db2, PostgresRun::standby);
+  ASSERT_NE(decide(state).swap(SwapPurpose::add), nullptr);
+  const auto refused = end(state, Slot::store, Certainty::refused);
+  ASSERT_TRUE(state.pending);
+  const auto* names = refused.find<action::SetNames>();
+  EXPECT_TRUE(names == nullptr || names->names == NodeSet{db2});
+}
+
 TEST(Policy, never_takes_silence_of_the_store_for_a_missing_record) {
   State state = primary();
   state.is_store_known = false;

@@ -341,6 +341,16 @@ TEST(Policy, stops_a_standby_beyond_an_earlier_fork_than_the_present_one) {
   EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
 }
 
+// The simulator's seed 9486: an agent that started while its standby had no stream copied it anew at once.
+TEST(Policy, counts_the_minute_without_receiving_from_the_start_of_the_agent) {
+  State state = standby({db1});
+  PostgresFacts facts = state.facts;
+  facts.is_receiving = false;
+  state.facts = PostgresFacts{};
+  state.not_receiving_since = TimePoint{};
+  EXPECT_EQ(after(state, event::PostgresSeen{facts}).last(), "stand_by");
+}
+
 TEST(Policy, copies_anew_after_a_minute_without_receiving) {
   State state = standby({db1});
   state.not_receiving_since = state.now - ms(59'999);

@@ -84,7 +84,10 @@ void shut_without_permit(State& state, Decision& decision) {
 
 bool wants_refresh(const State& state) {
   if (!state.is_serving() || !has_permit(state)) return false;
-  return state.shut_since || state.permit_until() - state.refreshed_until >= state.timers().hb / 2;
+  // Also when it became shorter: with an add in flight one more member must confirm, and the kernel keeps the gate open
+  // by itself if this agent ends now.
+  return state.shut_since || state.refreshed_until > state.permit_until() ||
+         state.permit_until() - state.refreshed_until >= state.timers().hb / 2;
 }
 
 void refresh_gate(State& state, Decision& decision) {

@@ -33,7 +33,8 @@ std::optional<NodeId> State::best_successor() const {
 }
 
 Epoch State::highest_epoch() const {
-  Epoch highest = record() != nullptr ? record()->epoch : Epoch{};
+  Epoch highest = std::max(heard, facts.served);
+  if (record() != nullptr) highest = std::max(highest, record()->epoch);
   for (const auto& [node, peer] : peers) highest = std::max(highest, peer.beat.epoch);
   return highest;
 }

@@ -24,6 +24,7 @@ struct PeerState {
 struct PendingSwap {
   action::SwapRecord swap;
   bool is_in_flight = true;  // false: outcome unknown, to be resolved
+  bool was_unknown = false;  // an attempt before this one may have taken effect
 };
 
 /// R3 in progress.
@@ -77,6 +78,7 @@ struct State {
 
   // heartbeats
   std::map<NodeId, PeerState> peers;
+  Epoch heard;            // highest epoch anybody ever spoke of; a peer that restarts forgets, this host does not
   TimePoint count_start;  // R6: the later of start, last stall, last confirmation
   bool is_quiesced = false;
 
