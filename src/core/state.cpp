@@ -77,7 +77,8 @@ bool State::has_pause_run_out() const {
 }
 
 Duration State::stable_time(const NodeId& node) const {
-  constexpr Duration longest = std::chrono::seconds(60);
+  // Not longer: while it waits there may be one copy only, and a site must be whole a minute after its last fault.
+  constexpr Duration longest = std::chrono::seconds(16);
   if (is_short_of_copies()) return Duration::zero();
   const auto flap = flaps.find(node);
   if (flap == flaps.end() || now - flap->second.last > damping_window) return timers().stable;
