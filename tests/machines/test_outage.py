@@ -78,10 +78,14 @@ def wait_until_complete(lab: Lab, host: str, client: str, result: dict) -> set[i
         time.sleep(0.1)
 
 
+# A third crash within ten minutes is answered by a restart on the spot (damping, docs/adr/0006): another quantity.
+CRASHES = 2
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_outage_is_short_and_loses_nothing(lab, record, repetitions, name):
     gaps, returns, unknown = [], [], 0
-    for repetition in range(repetitions):
+    for repetition in range(min(repetitions, CRASHES) if name == "postmaster-sigkill" else repetitions):
         gap, returned, result = one_failure(lab, name, repetition)
         gaps.append(gap)
         returns.append(returned)
