@@ -53,10 +53,19 @@ void apply_service(State& state, const event::ServiceSeen& seen) {
   service = {seen.reachable, seen.total, service.since, state.now};
 }
 
+/// How far behind in time: what was the end of the log at one observation is what a later one looks for.
+void measure_lag(LinkState& link, Lsn wal_end, TimePoint now) {
+  if (link.flush_lsn < std::min(link.target, wal_end)) return;
+  link.caught_up = link.flush_lsn >= wal_end ? now : link.target_set;
+  link.target = wal_end;
+  link.target_set = now;
+}
+
 void update_links(State& state) {
   for (const auto& link : state.facts.standbys) {
     auto [known, is_new] =
-        state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now});
+        state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now,
+                                                     state.facts.wal_end, state.now, std::nullopt});
     auto& entry = known->second;
     if (entry.is_streaming != link.is_streaming) {
       entry.is_streaming = link.is_streaming;
@@ -65,6 +74,7 @@ void update_links(State& state) {
     if (is_new || link.flush_lsn > entry.flush_lsn || link.flush_lsn >= state.facts.wal_end)
       entry.progressed = state.now;
     entry.flush_lsn = link.flush_lsn;
+    measure_lag(entry, state.facts.wal_end, state.now);
   }
   for (auto& [node, entry] : state.links) {
     const bool is_listed =
@@ -263,13 +273,9 @@ void learn_epoch(State& state, Epoch epoch) {
 }
 
 /// A standby that is removed again and again is added again later and later.
-void count_flap(State& state, const NodeSet& remaining) {
+void count_flaps(State& state, const NodeSet& remaining) {
   for (const auto& node : state.other_members()) {
-    if (remaining.contains(node)) continue;
-    auto& flap = state.flaps[node];
-    if (state.now - flap.last > damping_window) flap.count = 0;
-    ++flap.count;
-    flap.last = state.now;
+    if (!remaining.contains(node)) state.count_flap(node);
   }
 }
 
@@ -291,7 +297,7 @@ void watch_record(State& state) {
 
 void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revision) {
   const TimePoint sent = state.pending ? state.pending->sent : state.now;
-  if (swap.purpose == SwapPurpose::remove) count_flap(state, swap.next.members);
+  if (swap.purpose == SwapPurpose::remove) count_flaps(state, swap.next.members);
   state.store.record = VersionedRecord{swap.next, revision};
   if (swap.history && state.history_of(swap.history->epoch) == nullptr) {
     state.store.history.push_back(*swap.history);
