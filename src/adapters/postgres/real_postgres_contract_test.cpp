@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <fstream>
 
+#include "adapters/postgres/control_file.h"
 #include "adapters/postgres/postgres_session.h"
 #include "adapters/postgres/test_servers.h"
 #include "runtime/files.h"
@@ -306,6 +308,80 @@ TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_start
   ::kill(stranger, SIGKILL);
   ::waitpid(stranger, nullptr, 0);
   done(pair_.run(second->start(db1, {})));
+}
+
+/// What pg_controldata says of the directory, beside what the file itself says.
+void expect_same_control(const PostgresConfig& config, const std::string& tool) {
+  const auto direct = parse_control_file(runtime::read_file(config.data_dir / "global/pg_control").value());
+  const auto told = parse_control_data(tool);
+  ASSERT_TRUE(direct.has_value()) << direct.error().to_string();
+  ASSERT_TRUE(told.has_value()) << told.error().to_string();
+  EXPECT_EQ(direct->system_id, told->system_id);
+  EXPECT_EQ(direct->state, told->state);
+  EXPECT_EQ(direct->timeline, told->timeline);
+  EXPECT_EQ(direct->checkpoint, told->checkpoint);
+  EXPECT_EQ(direct->redo, told->redo);
+  EXPECT_EQ(direct->minimum_recovery_end, told->minimum_recovery_end);
+  EXPECT_EQ(direct->segment_size, told->segment_size);
+}
+
+TEST_F(RealPostgresTest, reads_the_control_file_as_pg_controldata_does) {
+  const auto told = [this](TestServer& server) {
+    runtime::ChildSpec spec;
+    spec.arguments = {(server.config().bin_dir / "pg_controldata").string(), server.config().data_dir.string()};
+    spec.environment = {{"LC_ALL", "C"}};
+    return value(pair_.run(runtime::run_command(std::move(spec), 5s))).output;
+  };
+  make_primary(*pair_.first);
+  make_standby(*pair_.second, db1);
+  done(pair_.run((*pair_.first)->checkpoint()));
+  expect_same_control(pair_.first->config(), told(*pair_.first));
+  expect_same_control(pair_.second->config(), told(*pair_.second));
+  value(pair_.run((*pair_.second)->stop(5s)));
+  expect_same_control(pair_.second->config(), told(*pair_.second));
+  const auto end = value(pair_.run((*pair_.first)->stop(5s)));
+  expect_same_control(pair_.first->config(), told(*pair_.first));
+  EXPECT_EQ(facts(*pair_.first).wal_end, end);
+}
+
+TEST_F(RealPostgresTest, a_stop_that_is_over_is_no_crash_and_can_be_followed_by_a_start) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  for (int round = 0; round < 3; ++round) {
+    const auto ends = std::make_shared<int>(0);
+    first->on_exit([ends] { ++*ends; });
+    value(pair_.run(first->stop(5s)));
+    EXPECT_EQ(facts(first).run, PostgresRun::stopped) << "whatever the postmaster still clears up";
+    done(pair_.run(first->start({}, {})));
+    EXPECT_EQ(*ends, 0) << "nobody is told of a crash";
+    value(pair_.run(first->promote({})));
+    EXPECT_EQ(facts(first).run, PostgresRun::primary);
+  }
+}
+
+/// The rest of wal_retrieve_retry_interval is not waited for when the promotion is asked for in the middle of a search
+/// for the primary.
+TEST_F(RealPostgresTest, promotion_wakes_a_recovery_that_waits_to_search_again) {
+  auto& second = *pair_.second;
+  make_primary(*pair_.first);
+  make_standby(second, db1);
+  std::ofstream(second.config().data_dir / "postgresql.auto.conf") << "wal_retrieve_retry_interval = '4s'\n";
+  value(local(second, "select pg_reload_conf()"));
+  const auto receiver = [&] {
+    return std::atoi(value(local(second,
+                                 "select coalesce(max(pid), 0) from pg_stat_activity "
+                                 "where backend_type = 'walreceiver'"))
+                         .first()
+                         .c_str());
+  };
+  const int before = receiver();
+  ASSERT_GT(before, 0);
+  pair_.first->freeze();  // it is connected to, and never answers
+  ASSERT_EQ(::kill(before, SIGTERM), 0);
+  for (int now = before; now == before || now == 0;) now = receiver();
+  const TimePoint begin = runtime::boot_now();
+  value(pair_.run(second->promote({})));
+  EXPECT_LT(runtime::boot_now() - begin, 2s);
 }
 
 TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {
