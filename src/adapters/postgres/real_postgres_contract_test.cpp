@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <fstream>
 
@@ -359,26 +360,33 @@ TEST_F(RealPostgresTest, a_stop_that_is_over_is_no_crash_and_can_be_followed_by_
   }
 }
 
-/// The rest of wal_retrieve_retry_interval is not waited for when the promotion is asked for in the middle of a search
-/// for the primary.
+/// Recovery has asked for a WAL receiver, and the postmaster starts it in the very moment in which it passes the
+/// request for a promotion on: the stop of the postmaster makes both come together.
 TEST_F(RealPostgresTest, promotion_wakes_a_recovery_that_waits_to_search_again) {
   auto& second = *pair_.second;
   make_primary(*pair_.first);
   make_standby(second, db1);
   std::ofstream(second.config().data_dir / "postgresql.auto.conf") << "wal_retrieve_retry_interval = '4s'\n";
   value(local(second, "select pg_reload_conf()"));
-  const auto receiver = [&] {
-    return std::atoi(value(local(second,
-                                 "select coalesce(max(pid), 0) from pg_stat_activity "
-                                 "where backend_type = 'walreceiver'"))
-                         .first()
-                         .c_str());
+  const auto session = connect(local_conninfo(second.config(), "postgres"));
+  const auto ask_number = [&](const std::string& sql) {
+    return std::atoi(
+        value(pair_.run(session->query("select " + sql + " from pg_stat_activity", {}, 2s))).first().c_str());
   };
-  const int before = receiver();
-  ASSERT_GT(before, 0);
-  pair_.first->freeze();  // it is connected to, and never answers
-  ASSERT_EQ(::kill(before, SIGTERM), 0);
-  for (int now = before; now == before || now == 0;) now = receiver();
+  const int before = ask_number("count(*) filter (where backend_type = 'client backend')");
+  second->expect_promotion();
+  while (ask_number("count(*) filter (where backend_type = 'client backend')") == before) {
+  }
+  const std::string receiver = "coalesce(max(pid) filter (where backend_type = 'walreceiver'), 0)";
+  const int receiving = ask_number(receiver);
+  ASSERT_GT(receiving, 0);
+  const int postmaster = std::stoi(value(runtime::read_file(second.config().data_dir / "postmaster.pid")));
+  ASSERT_EQ(::kill(postmaster, SIGSTOP), 0);
+  ASSERT_EQ(::kill(receiving, SIGTERM), 0);
+  while (ask_number(receiver) != 0) {
+  }
+  boost::asio::steady_timer timer(pair_.loop, 300ms);
+  timer.async_wait([postmaster](const auto&) { ::kill(postmaster, SIGCONT); });
   const TimePoint begin = runtime::boot_now();
   value(pair_.run(second->promote({})));
   EXPECT_LT(runtime::boot_now() - begin, 2s);

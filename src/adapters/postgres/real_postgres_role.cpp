@@ -98,9 +98,9 @@ Task<Status> RealPostgres::follow(NodeId upstream) {
   co_return co_await wait_for_setting(shared_->executor, shared_->config, std::move(expected), short_limit);
 }
 
-/// PostgreSQL 15 may sleep for the rest of wal_retrieve_retry_interval after it has heard of the promotion: when the
-/// request comes while it is looking for the primary that has just gone, the waking is used up by the end of that
-/// search. A signal to read the configuration again wakes it as well, and does nothing else.
+/// PostgreSQL 15 may sleep for the rest of wal_retrieve_retry_interval although it has heard of the promotion: when the
+/// request comes while it looks for the primary that has just gone and its WAL receiver is being started, it calls that
+/// off and sleeps, and the waking is used up. A signal to read the configuration again wakes it too, and does no more.
 void RealPostgres::wake_recovery(pid_t startup) const {
   const auto members = shared_->cgroup.processes();
   if (startup > 0 && std::ranges::find(members, startup) != members.end()) ::kill(startup, SIGHUP);
