@@ -324,6 +324,7 @@ void expect_same_control(const PostgresConfig& config, const std::string& tool) 
   EXPECT_EQ(direct->redo, told->redo);
   EXPECT_EQ(direct->minimum_recovery_end, told->minimum_recovery_end);
   EXPECT_EQ(direct->segment_size, told->segment_size);
+  EXPECT_EQ(direct->segment_size, 4U << 20U);
 }
 
 TEST_F(RealPostgresTest, reads_the_control_file_as_pg_controldata_does) {
