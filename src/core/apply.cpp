@@ -350,10 +350,10 @@ void swap_failed(State& state, const action::SwapRecord& swap) {
   if (swap.purpose == SwapPurpose::resign) state.hand_over.reset();
 }
 
-void adopt(State& state, const StoreView& view) {
-  const bool was_known = state.is_store_known;
-  state.is_store_known = true;
-  state.store_read_at = state.now;
+namespace {
+
+/// `was_known`: some view was known before, so that what is new in this one has just begun.
+void take_view(State& state, const StoreView& view, bool was_known) {
   const Revision seen = view.record ? view.record->revision : Revision{};
   if (view.record && seen < state.revision()) return;  // older than what is known: a stale answer
   if (state.pending && !state.pending->is_in_flight && view.record) {
@@ -382,6 +382,27 @@ void adopt(State& state, const StoreView& view) {
   watch_record(state);
 }
 
+/// What a watch shows is as good as a read of the past: it may be acted on with a transaction that compares its
+/// revision. Not by the holder, who believes its own answers only (R2), not beside a transaction of one's own, and only
+/// within the epoch that is known, for the history comes with a read.
+void apply_hint(State& state, const event::StoreHint& hint) {
+  state.hinted = std::max(state.hinted, hint.revision);
+  const Record* known = state.record();
+  if (!hint.record || known == nullptr || hint.revision <= state.revision() || hint.record->epoch != known->epoch)
+    return;
+  if (state.is_holder() || state.pending) return;
+  take_view(state, {VersionedRecord{*hint.record, hint.revision}, state.store.history}, true);
+}
+
+}  // namespace
+
+void adopt(State& state, const StoreView& view) {
+  const bool was_known = state.is_store_known;
+  state.is_store_known = true;
+  state.store_read_at = state.now;
+  take_view(state, view, was_known);
+}
+
 void apply(State& state, const Event& event, Output& output) {
   if (const auto* heard = std::get_if<Heard>(&event)) {
     apply_heard(state, *heard);
@@ -390,7 +411,7 @@ void apply(State& state, const Event& event, Output& output) {
   } else if (std::holds_alternative<event::PostgresExited>(event)) {
     apply_exit(state);
   } else if (const auto* hint = std::get_if<event::StoreHint>(&event)) {
-    state.hinted = std::max(state.hinted, hint->revision);
+    apply_hint(state, *hint);
   } else if (std::holds_alternative<event::StopAsked>(event)) {
     state.is_stopping = true;
   } else if (const auto* asked = std::get_if<event::SwitchoverAsked>(&event)) {
