@@ -30,22 +30,27 @@ class Stage:
         self.is_lenient = False      # with several faults at once one may have switched off what another acts on
         self.background: list[subprocess.Popen] = []
         self.done: list[tuple[float, float, str]] = []      # when each step began and ended, for the timeline
-        primary = observer.newest().holder
-        standby = next(host for host in paths.DATABASES if host != primary)
+        self.injected: set[int] = set()                     # which of them bring the fault about
         self.first_epoch = observer.newest().epoch
-        self.roles = {"primary": primary, "standby": standby}
+        self.roles: dict[str, str] = {}
+        self.learn_roles(lab.site("lb1"))
 
-    def learn_voters(self, site: dict) -> None:
+    def learn_roles(self, site: dict) -> None:
+        """Who is who now, for the steps that follow."""
+        primary = self.observer.newest().holder
+        self.roles = {"primary": primary, "standby": next(host for host in paths.DATABASES if host != primary)}
         leader = next((store["leader"] for entry in site.get("hosts", [])
                        if (store := (entry.get("status") or {}).get("store")) and store.get("leader")), "")
         voters = [entry["host"] for entry in site.get("hosts", []) if "voter" in entry["duties"]]
         self.roles["leader"] = leader or voters[0]
         self.roles["follower"] = next(host for host in voters if host != self.roles["leader"])
 
-    def perform(self, step: str) -> None:
+    def perform(self, step: str, heals: bool = False) -> None:
         """Carries out one step; raises AssertionError with the words of what failed, Unreached if a state never came."""
         words = [self.roles.get(word, word) for word in shlex.split(step)]
         began = time.monotonic()
+        if not heals:
+            self.injected.add(len(self.done))
         try:
             self.act(words)
         except (AssertionError, Unreached, OSError, LookupError, subprocess.SubprocessError):
