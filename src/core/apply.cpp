@@ -40,7 +40,8 @@ void apply_heard(State& state, const Heard& heard) {
   auto& peer = state.peers[heard.from];
   peer.heard_at = state.now;
   if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
-  if (heard.beat.service_reachable > 0 && peer.beat.service_reachable == 0) peer.service_since = state.now;
+  const auto sees_most = [](const Beat& beat) { return is_majority(beat.service_reachable, beat.service_total); };
+  if (sees_most(heard.beat) && !sees_most(peer.beat)) peer.service_since = state.now;
   peer.beat = heard.beat;
   state.heard = std::max(state.heard, heard.beat.epoch);
   state.count_start = std::max(state.count_start, heard.last_confirmation);
@@ -49,7 +50,8 @@ void apply_heard(State& state, const Heard& heard) {
 
 void apply_service(State& state, const event::ServiceSeen& seen) {
   auto& service = state.service;
-  if ((seen.reachable > 0) != (service.reachable > 0) || !state.has_service_view()) service.since = state.now;
+  const bool is_poor = is_minority(seen.reachable, seen.total);
+  if (is_poor != state.is_service_poor() || !state.has_service_view()) service.since = state.now;
   service = {seen.reachable, seen.total, service.since, state.now};
 }
 

@@ -70,13 +70,14 @@ struct PauseAsked {
   Duration length{0};
   std::string until;  // wall time for people
 };
-/// Ends the pause before its time. Ask the holder. Refused with: not_primary, not_paused, busy. It takes effect when
+/// Ends the pause before its time. Ask the holder. Refused with: not_primary, not_paused, no_name. It takes effect when
 /// all members confirm heartbeats again.
 struct ResumeAsked {
   std::uint64_t ask = 0;
+  std::string by = {};
 };
 /// How many of the service-side targets answer this agent, sent after every look and at least every second. A look
-/// older than 3 s counts as none.
+/// older than 3 s does not count.
 struct ServiceSeen {
   std::uint16_t reachable = 0;
   std::uint16_t total = 0;  // 0: none are configured
@@ -90,8 +91,9 @@ struct ForceAsked {
   std::string by;
   bool confirmed_fenced = false;
 };
-/// Shutting the gate failed; what is open by itself ends at `until` (own boot clock). A resignation waits for that
-/// while PostgreSQL runs. Also sent with a moment in the past, or not at all, when it worked.
+/// Shutting the gate (or making it shorter) failed; what is open by itself ends at `until` (own boot clock). A
+/// resignation waits for that while PostgreSQL runs. Sent before any other event once the step that asked for it is
+/// over; not at all, or with a moment in the past, when it worked.
 struct GateFailed {
   TimePoint until;
 };

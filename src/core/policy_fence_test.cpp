@@ -269,6 +269,7 @@ TEST(Policy, resigns_with_a_sick_disk_after_t_sick_if_somebody_can_take_over) {
   const auto decided = decide(state);
   EXPECT_EQ(decided.last(), "resign_sick");
   EXPECT_GE(decided.place<action::ShutGate>(), 0);
+  state.now = state.now + ms(1);
   EXPECT_NE(decide(state).swap(SwapPurpose::resign), nullptr);
   State alone = primary({db1});
   alone.facts.write_probe_age = ms(3000);

@@ -79,7 +79,7 @@ void shut_without_permit(State& state, Decision& decision) {
   decision.note(NoteLevel::warn, "no permit: not every member of " + to_string(state.record()->members) +
                                      " confirmed a heartbeat within the lease; the gate is shut");
   decision.start(action::ShutGate{});
-  state.shut_since = state.now;
+  state.shut_asked = state.shut_since.emplace(state.now);
   state.refreshed_until = TimePoint{};
 }
 
@@ -185,7 +185,10 @@ std::span<const Rule> fence() { return table; }
 
 void stop_serving(State& state, Decision& decision) {
   // A server that was ended behind an open gate no longer counts as serving; what was opened for it must shut.
-  if (state.is_serving() || state.address_epoch.value != 0) decision.start(action::ShutGate{});
+  if (state.is_serving() || state.address_epoch.value != 0) {
+    decision.start(action::ShutGate{});
+    state.shut_asked = state.now;
+  }
   if (state.address_epoch.value != 0 || state.may_hold_address) decision.start(action::DropAddress{});
   state.opened = Epoch{};
   state.address_epoch = Epoch{};

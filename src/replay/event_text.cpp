@@ -99,7 +99,7 @@ std::string describe(const core::Input& input, const core::State& before) {
           },
           [&](const core::event::ActionEnded& it) { return ended_text(it, before); },
           [](const core::event::PauseAsked& it) { return fmt::format("{} asks for a pause: {}", it.by, it.reason); },
-          [](const core::event::ResumeAsked&) { return std::string("an operator ends the pause"); },
+          [](const core::event::ResumeAsked& it) { return it.by + " ends the pause"; },
           [](const core::event::ServiceSeen& it) {
             return fmt::format("{} of {} service-side targets answer", it.reachable, it.total);
           },

@@ -69,7 +69,7 @@ std::vector<Input> every_kind() {
       {now, core::event::StopAsked{}},
       {now, core::event::SwitchoverAsked{13, db2}},
       {now, core::event::PauseAsked{14, "ann", "new switch", milliseconds(90'000), "12:30"}},
-      {now, core::event::ResumeAsked{15}},
+      {now, core::event::ResumeAsked{15, "ops@db1"}},
       {now, core::event::ServiceSeen{2, 3}},
       {now, core::event::ForceAsked{16, "ann", true}},
       {now, core::event::GateFailed{TimePoint{milliseconds(17)}}},

@@ -121,6 +121,14 @@ TEST(Replay, goes_on_from_every_kept_state_as_the_run_did) {
   }
 }
 
+TEST(Snapshot, keeps_since_when_a_peer_reaches_the_clients_side) {
+  core::State state(db1, config(), 1);
+  state.peers[db2].service_since = TimePoint{milliseconds(17)};
+  const auto again = decode_snapshot(encode_snapshot(stamp(), state));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->state.peers.at(db2).service_since, TimePoint{milliseconds(17)});
+}
+
 TEST(Replay, tells_what_was_recorded_and_what_is_decided_now) {
   core::Controller controller(db1, config(), 1);
   const core::Input input{TimePoint{milliseconds(1)}, core::event::Tick{}};

@@ -137,9 +137,12 @@ TimePoint boot_now() {
   return TimePoint{std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec)};
 }
 
-std::string wall_now() {
+std::string wall_now() { return wall_after(Duration::zero()); }
+
+std::string wall_after(Duration ahead) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
+  now.tv_sec += std::chrono::duration_cast<std::chrono::seconds>(ahead).count();
   tm parts{};
   gmtime_r(&now.tv_sec, &parts);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,

@@ -69,7 +69,7 @@ FAULTS = (
           gap_ms=UNPROMISED),
     Fault("24", "primary's network to the clients is dead",
           ("cut primary client", "cut primary ccm1", "cut primary lb1"), ("heal",), hold=8, gap_ms=4000, takeover=YES,
-          note="needs the service-side score"),
+          quick=True, note="half a second to see it, 2 s of patience, a switchover"),
     Fault("25", "announcements of the address are lost", ("drop standby client --only=arp", "poweroff primary"),
           ("heal", "boot primary"), hold=5, gap_ms=36_000, takeover=YES, kills=1),
     Fault("26", "another machine takes the virtual address",
