@@ -321,7 +321,10 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
       state.fork.reset();
       if (swap.purpose == SwapPurpose::claim) {
         state.promoted = swap.next.epoch;
-        state.is_cut = true;
+        // Only who had cut S opened and completed the history. Otherwise S may hold members that lack what became
+        // visible here by the end of recovery (R4): it is cut first.
+        const HistoryEntry* entry = state.history_of(swap.next.epoch);
+        state.is_cut = entry != nullptr && entry->complete;
         state.is_checkpointed = false;
       }
       return;

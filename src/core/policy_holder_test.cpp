@@ -137,6 +137,19 @@ TEST(Policy, opens_after_a_claim_only_with_names_set_behind_the_barrier) {
   EXPECT_TRUE(end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{200}}).fired("open"));
 }
 
+// Found by the simulator, two hosts: an agent that restarted between promotion and cut opened with a member that lacked
+// what had become visible by the end of recovery.
+TEST(Policy, cuts_s_after_a_claim_unless_the_history_shows_that_it_opened_before) {
+  State state = primary();
+  state.won = state.promoted = state.opened = state.address_epoch = Epoch{};
+  state.names.reset();
+  state.store.history.back().complete = false;
+  decide(state);
+  const auto claimed = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{11}});
+  EXPECT_FALSE(claimed.fired("open"));
+  ASSERT_NE(claimed.swap(SwapPurpose::cut), nullptr);
+}
+
 TEST(Policy, does_not_claim_a_primary_of_another_epoch) {
   State state = primary();
   state.won = state.promoted = state.opened = state.address_epoch = Epoch{};

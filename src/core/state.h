@@ -184,6 +184,12 @@ struct State {
   [[nodiscard]] bool is_holder() const { return record() != nullptr && record()->holder == self; }
   /// Holder by an own successful transaction of this run: S of the record is exact, not hearsay.
   [[nodiscard]] bool has_won() const { return is_holder() && won == record()->epoch; }
+  /// For the node that the record names: whoever held the epoch before has no permit by a confirmation of this host any
+  /// more. Certain if this directory served the epoch. Otherwise the bid may have arrived late, after the agent that
+  /// sent it was replaced by one that confirmed again: R6 counts.
+  [[nodiscard]] bool is_predecessor_over() const {
+    return facts.served == record()->epoch || now - count_start >= timers().grace;
+  }
   [[nodiscard]] bool is_member(const NodeId& node) const {
     return record() != nullptr && record()->members.contains(node);
   }
