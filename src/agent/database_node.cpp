@@ -86,7 +86,7 @@ void DatabaseNode::start() {
                 state().opened);
   });
   parts_.store->watch([this](core::StoreView view) {
-    if (view.record) feed(core::event::StoreHint{view.record->revision});
+    if (view.record) feed(core::event::StoreHint{view.record->revision, std::move(view.record->record)});
   });
   tasks_.spawn("observe", observe());
   tasks_.spawn("tick", tick());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -47,9 +48,13 @@ struct PostgresSeen {
   PostgresFacts facts;
 };
 struct PostgresExited {};  // the postmaster ended (pidfd)
+/// A watch saw the record change: worth a read. The record as it was at that revision comes with it when the watch
+/// showed it; it may be older than what etcd holds now, it was never different. When it comes is no measure of
+/// anything.
 struct StoreHint {
   Revision revision;
-};  // a watch saw something: worth a read, decides nothing
+  std::optional<Record> record;
+};
 struct StopAsked {};  // the agent itself must end: hand over if possible, stop PostgreSQL
 struct SwitchoverAsked {
   std::uint64_t ask = 0;

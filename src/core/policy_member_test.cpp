@@ -125,6 +125,60 @@ TEST(Policy, a_resignation_lets_a_member_bid_at_once) {
   }
 }
 
+/// What a watch shows when the holder of `standby()` changes the record.
+event::StoreHint watched(std::int64_t revision) {
+  auto record = record_of(db1, {db1, db2}, revision).record->record;
+  record.state = RecordState::resigned;
+  return {Revision{revision}, std::move(record)};
+}
+
+TEST(Policy, a_resignation_that_the_watch_shows_is_bid_on_without_reading_it_again) {
+  State state = standby();
+  const auto first = after(state, watched(11));
+  EXPECT_EQ(first.last(), "quiesce");
+  EXPECT_EQ(first.find<action::ReadStore>(), nullptr);
+  const auto ended = end(state, Slot::heartbeat, Certainty::done, payload::LastConfirmation{state.now});
+  const auto* bid = ended.swap(SwapPurpose::bid);
+  ASSERT_NE(bid, nullptr);
+  EXPECT_EQ(bid->expected, Revision{11});
+}
+
+TEST(Policy, a_watch_shows_who_is_in_s_too) {
+  State state = standby();
+  auto hint = watched(11);
+  hint.record->members = {db1};
+  EXPECT_FALSE(after(state, hint).fired("quiesce")) << "removed before the holder resigned";
+  EXPECT_EQ(state.record()->members, NodeSet{db1});
+}
+
+TEST(Policy, a_watch_is_no_measure_of_what_is_known) {
+  State old = standby();
+  after(old, watched(9));
+  EXPECT_EQ(old.record()->state, RecordState::normal) << "older than what is known";
+  State other = standby();
+  auto hint = watched(11);
+  hint.record->epoch = Epoch{other.record()->epoch.value + 1};
+  EXPECT_NE(after(other, hint).find<action::ReadStore>(), nullptr) << "another epoch: its history must be read";
+  EXPECT_EQ(other.revision(), Revision{10});
+  State waiting = standby();
+  const auto read_at = waiting.store_read_at;
+  after(waiting, watched(11));
+  EXPECT_EQ(waiting.store_read_at, read_at) << "etcd was not asked";
+}
+
+TEST(Policy, a_holder_and_who_waits_for_an_answer_do_not_believe_a_watch) {
+  State holder = primary();
+  auto hint = watched(11);
+  hint.record->state = RecordState::normal;
+  hint.record->members = {db1};
+  after(holder, hint);
+  EXPECT_EQ(holder.record()->members, (NodeSet{db1, db2})) << "names are relaxed by an own answer only (R2)";
+  State bidding = ready_to_bid();
+  decide(bidding);
+  after(bidding, watched(11));
+  EXPECT_EQ(bidding.revision(), Revision{10});
+}
+
 TEST(Policy, who_is_not_preferred_waits_for_t_promote) {
   State state = seen_resigned("db1");
   EXPECT_FALSE(decide(state).fired("quiesce"));
@@ -134,6 +188,48 @@ TEST(Policy, who_is_not_preferred_waits_for_t_promote) {
   state.now = state.now + ms(1);
   state.store_read_at = state.now;
   EXPECT_EQ(decide(state).last(), "quiesce");
+}
+
+/// db2 is named as the holder, db1 is primary of the epoch before; `served` is what db2's directory knows.
+State named(Epoch served) {
+  StoreView view = record_of(db2, {db1, db2});
+  view.record->record.epoch = Epoch{4};
+  view.history.push_back(HistoryEntry{Epoch{4}, db2, false, 0, {}});
+  State state = knowing(db2, view);
+  state.facts.run = PostgresRun::standby;
+  state.facts.served = served;
+  state.is_quiesced = true;
+  return state;
+}
+
+// Found by the simulator, two hosts: a bid arrived after the agent that had sent it was replaced by one that confirmed
+// heartbeats of the old holder again. It took over at once, and two gates were open.
+TEST(Policy, never_takes_up_a_late_bid_of_an_earlier_run_before_t_grace) {
+  State early = named(Epoch{});
+  early.now = early.now + ms(649);
+  EXPECT_FALSE(decide(early).fired("bid"));
+  State late = named(Epoch{});
+  late.now = late.now + ms(650);
+  EXPECT_TRUE(decide(late).fired("bid"));
+  State known = named(Epoch{4});  // it had won for certain: nobody else was confirmed since
+  EXPECT_TRUE(decide(known).fired("bid"));
+}
+
+TEST(Policy, never_resigns_for_a_late_bid_of_an_earlier_run_before_t_grace) {
+  State state = named(Epoch{});
+  state.facts.run = PostgresRun::stopped;
+  hear(state, db1, PostgresRun::standby);
+  EXPECT_FALSE(decide(state).fired("resign_crashed"));
+  state.now = state.now + ms(650);
+  hear(state, db1, PostgresRun::standby);
+  EXPECT_TRUE(decide(state).fired("resign_crashed"));
+}
+
+// Found by the simulator, three hosts: a named holder with a running standby neither bid nor resigned, for ever.
+TEST(Policy, a_named_holder_whose_standby_runs_bids_although_there_is_a_successor) {
+  State state = named(Epoch{4});
+  hear(state, db1, PostgresRun::standby);
+  EXPECT_TRUE(decide(state).fired("bid"));
 }
 
 TEST(Policy, a_member_without_a_usable_server_does_not_bid) {
@@ -211,7 +307,7 @@ TEST(Policy, the_same_or_an_older_revision_resolves_nothing) {
 
 TEST(Policy, reads_the_record_on_a_hint_and_now_and_then) {
   State hinted = standby();
-  EXPECT_NE(after(hinted, event::StoreHint{Revision{11}}).find<action::ReadStore>(), nullptr);
+  EXPECT_NE(after(hinted, event::StoreHint{Revision{11}, std::nullopt}).find<action::ReadStore>(), nullptr);
   State idle = standby();
   EXPECT_EQ(decide(idle).find<action::ReadStore>(), nullptr);
   idle.store_read_at = idle.now - std::chrono::seconds(2);
@@ -367,9 +463,48 @@ TEST(Policy, follows_the_holder) {
   ASSERT_NE(decide(stopped).find<action::StartPostgres>(), nullptr);
   State elsewhere = standby();
   elsewhere.facts.upstream = NodeId{"db3"};
+  elsewhere.peers.at(db1).beat.timeline = 6;
   const auto decided = decide(elsewhere);
   ASSERT_NE(decided.find<action::Follow>(), nullptr);
   EXPECT_EQ(decided.find<action::Follow>()->upstream, db1);
+}
+
+// Found by the simulator, three hosts: what a taker wrote before it cut S was lost with it, and its timeline's number
+// was given again.
+TEST(Policy, never_follows_a_holder_that_has_not_cut_s) {
+  State state = standby({db1, db2});
+  state.facts.upstream = NodeId{"db3"};
+  state.peers.at(db1).beat.timeline = 6;
+  state.store.history.back().complete = false;
+  EXPECT_EQ(decide(state).last(), "stand_by");
+  state.store.record->record.members = {db1};
+  EXPECT_EQ(decide(state).last(), "follow");
+  State stopped = standby({db1, db2});
+  stopped.facts.run = PostgresRun::stopped;
+  stopped.store.history.back().complete = false;
+  EXPECT_TRUE(decide(stopped).find<action::StartPostgres>()->upstream.empty());
+}
+
+// Found by the simulator, two hosts: a host that had won twice and never opened followed the next holder as it was.
+TEST(Policy, never_follows_with_wal_of_an_epoch_left_behind) {
+  State state = standby({db1});
+  state.facts.served = Epoch{2};
+  state.facts.upstream = NodeId{};
+  EXPECT_EQ(decide(state).last(), "stop_diverged");
+  const auto decided = end(state, Slot::postgres, Certainty::done);
+  EXPECT_TRUE(decided.last() == "clone" || decided.last() == "rewind") << decided.last();
+  State member = standby({db1, db2});
+  member.facts.served = Epoch{2};
+  member.facts.upstream = NodeId{};
+  EXPECT_EQ(decide(member).last(), "stand_by");
+}
+
+TEST(Policy, copies_a_standby_with_the_timeline_of_a_holder_it_never_received_from) {
+  State state = standby({db1});
+  state.facts.upstream = NodeId{"db3"};
+  state.peers.at(db1).beat.timeline = 5;
+  EXPECT_EQ(decide(state).last(), "stop_other_fork");
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
 }
 
 TEST(Policy, a_failed_procedure_is_tried_again_after_200_ms_then_twice_as_long) {

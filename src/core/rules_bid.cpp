@@ -24,8 +24,12 @@ bool is_time_to_bid(const State& state) {
     if (state.is_holder()) return is_late || !has_fresh_member(state);
     return record.preferred.empty() || record.preferred == state.self || is_late;
   }
-  // Its own epoch: nobody else's permit is in question.
-  if (state.is_holder()) return state.is_crash_damped() || !state.best_successor();
+  // Its own epoch. A server that was never promoted for it is no crash to resign for.
+  if (state.is_holder()) {
+    const bool is_better_than_resigning =
+        state.facts.run == PostgresRun::standby || state.is_crash_damped() || !state.best_successor();
+    return state.is_predecessor_over() && is_better_than_resigning;
+  }
   return state.now - state.count_start >= state.timers().grace;
 }
 

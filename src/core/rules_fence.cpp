@@ -85,10 +85,13 @@ void shut_without_permit(State& state, Decision& decision) {
 
 bool wants_refresh(const State& state) {
   if (!state.is_serving() || !has_permit(state)) return false;
+  const TimePoint until = state.permit_until();
   // Also when it became shorter: with an add in flight one more member must confirm, and the kernel keeps the gate open
   // by itself if this agent ends now.
-  return state.shut_since || state.refreshed_until > state.permit_until() ||
-         state.permit_until() - state.refreshed_until >= state.timers().hb / 2;
+  if (state.shut_since || state.refreshed_until > until) return true;
+  // Every refresh is a transaction of the kernel's packet filter: not one for each heartbeat while there is time.
+  const bool is_worth_it = until - state.refreshed_until >= state.timers().hb / 2;
+  return is_worth_it && state.refreshed_until - state.now < state.timers().lease * 4 / 5;
 }
 
 void refresh_gate(State& state, Decision& decision) {

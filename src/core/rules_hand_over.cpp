@@ -37,8 +37,8 @@ bool is_taking_over(const State& state) {
 
 bool is_crashed_holder(const State& state) {
   return state.is_holder() && state.record()->state == RecordState::normal && state.facts.run == PostgresRun::stopped &&
-         !state.is_crash_unclean && !state.is_crash_damped() && !is_taking_over(state) && state.best_successor() &&
-         is_store_free(state);
+         !state.is_crash_unclean && !state.is_crash_damped() && !is_taking_over(state) && state.is_predecessor_over() &&
+         state.best_successor() && is_store_free(state);
 }
 
 bool is_sick(const State& state) {

@@ -52,6 +52,19 @@ bool is_beyond_fork(const State& state) {
   });
 }
 
+/// Whoever receives from a holder that has not cut S yet may get a timeline that nobody will ever know of: the next
+/// taker gives the same number to a fork of its own.
+bool is_holder_settled(const State& state) {
+  const HistoryEntry* entry = state.history_of(state.record()->epoch);
+  return state.record()->members.size() == 1 || (entry != nullptr && entry->complete);
+}
+
+/// It never received from this holder and has its timeline's number, or a higher one: of a fork that was lost.
+bool is_on_other_fork(const State& state) {
+  return is_out(state) && state.facts.run == PostgresRun::standby && state.facts.upstream != holder_of(state) &&
+         is_holder_primary(state) && state.peers.at(holder_of(state)).beat.timeline <= state.facts.timeline;
+}
+
 bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
 
 constexpr Rule table[] = {
@@ -112,19 +125,38 @@ constexpr Rule table[] = {
        s.must_clone = true;
        d.start(action::KillPostgres{});
      }},
-    {"start_standby", "follow", "PostgreSQL is stopped and may follow", "start it as a standby of the holder", false,
+    {"stop_diverged", "R10", "a standby has WAL of an epoch left behind and is not in S",
+     "stop it, then rewind or copy", false,
+     [](const State& s) {
+       return is_out(s) && s.facts.run == PostgresRun::standby && s.is_diverged() && is_postgres_free(s);
+     },
+     [](State&, Decision& d) {
+       d.note(NoteLevel::warn, "this standby has WAL of an epoch that was left behind: it is stopped and rewound");
+       d.start(action::KillPostgres{});
+     }},
+    {"stop_other_fork", "R10", "a standby has the timeline number of a holder it never received from",
+     "stop it, then copy the holder", false, [](const State& s) { return is_on_other_fork(s) && is_postgres_free(s); },
+     [](State& s, Decision& d) {
+       d.note(NoteLevel::warn, "this standby is on another fork of timeline " + std::to_string(s.facts.timeline) +
+                                   ": it is stopped and copied anew");
+       s.must_clone = true;
+       d.start(action::KillPostgres{});
+     }},
+    {"start_standby", "follow", "PostgreSQL is stopped and may follow",
+     "start it as a standby of the holder, of nobody before the holder cut S", false,
      [](const State& s) {
        return is_following(s) && s.facts.run == PostgresRun::stopped && !s.is_diverged() && is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        NodeSet others = s.config.databases;
        others.erase(s.self);
-       d.start(action::StartPostgres{holder_of(s), others});
+       d.start(action::StartPostgres{is_holder_settled(s) ? holder_of(s) : NodeId{}, others});
      }},
-    {"follow", "follow", "the standby follows somebody else than the holder", "point it at the holder", false,
+    {"follow", "follow", "the standby follows somebody else than the holder, who serves and has cut S",
+     "point it at the holder", false,
      [](const State& s) {
        return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) &&
-              is_postgres_free(s);
+              !s.is_diverged() && is_holder_settled(s) && is_holder_primary(s) && is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "follows " + holder_of(s).name);

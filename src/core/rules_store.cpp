@@ -19,7 +19,9 @@ bool is_holder_silent(const State& state) {
 }
 
 bool awaits_history(const State& state) {
-  if (state.record() == nullptr || state.is_holder() || state.is_member(state.self)) return false;
+  if (state.record() == nullptr || state.is_holder()) return false;
+  // A member waits for it only before it follows.
+  if (state.is_member(state.self) && state.facts.upstream == state.record()->holder) return false;
   const HistoryEntry* entry = state.history_of(state.record()->epoch);
   return entry == nullptr || !entry->complete;
 }

@@ -46,12 +46,15 @@ struct HandOver {
   Cause cause = Cause::switchover;
 };
 
-/// How long a standby has been streaming (or not), and whether its flush moves.
+/// How long a standby has been streaming (or not), whether its flush moves, and how far behind it is in time.
 struct LinkState {
   TimePoint since;  // of the present value of is_streaming
   bool is_streaming = false;
   Lsn flush_lsn;
-  TimePoint progressed;  // flush moved, or nothing was to flush
+  TimePoint progressed;                // flush moved, or nothing was to flush
+  Lsn target;                          // the end of the log when this mark was set
+  TimePoint target_set;                //
+  std::optional<TimePoint> caught_up;  // it has flushed all that was written by then
 };
 
 /// R11: the present pause as this run knows it.
@@ -181,6 +184,12 @@ struct State {
   [[nodiscard]] bool is_holder() const { return record() != nullptr && record()->holder == self; }
   /// Holder by an own successful transaction of this run: S of the record is exact, not hearsay.
   [[nodiscard]] bool has_won() const { return is_holder() && won == record()->epoch; }
+  /// For the node that the record names: whoever held the epoch before has no permit by a confirmation of this host any
+  /// more. Certain if this directory served the epoch. Otherwise the bid may have arrived late, after the agent that
+  /// sent it was replaced by one that confirmed again: R6 counts.
+  [[nodiscard]] bool is_predecessor_over() const {
+    return facts.served == record()->epoch || now - count_start >= timers().grace;
+  }
   [[nodiscard]] bool is_member(const NodeId& node) const {
     return record() != nullptr && record()->members.contains(node);
   }
@@ -206,6 +215,8 @@ struct State {
   /// How long `node` must stream before it is added: longer each time it was removed lately, nothing when service waits
   /// for it.
   [[nodiscard]] Duration stable_time(const NodeId& node) const;
+  /// The standby disappointed: it was removed from S, or could not be added.
+  void count_flap(const NodeId& node);
   /// Take-overs (a holder other than the one before) for this reason that this run saw within `window`.
   [[nodiscard]] int take_overs(Cause cause, Duration window) const;
   /// Two take-overs for a crash within the window: a crash is no reason for another one, it follows the service around.

@@ -89,7 +89,10 @@ std::string describe(const core::Input& input, const core::State& before) {
           [&](const core::Heard& it) { return heard_text(it, input.now); },
           [](const core::event::PostgresSeen& it) { return facts_text(it.facts); },
           [](const core::event::PostgresExited&) { return std::string("PostgreSQL's postmaster ended"); },
-          [](const core::event::StoreHint& it) { return fmt::format("etcd speaks of revision {}", it.revision.value); },
+          [](const core::event::StoreHint& it) {
+            if (it.record) return "etcd shows " + view_text({core::VersionedRecord{*it.record, it.revision}, {}});
+            return fmt::format("etcd speaks of revision {}", it.revision.value);
+          },
           [](const core::event::StopAsked&) { return std::string("the agent is asked to stop"); },
           [](const core::event::SwitchoverAsked& it) {
             return "an operator asks for a switchover to " + (it.to.empty() ? "the best standby" : it.to.name);

@@ -47,7 +47,7 @@ namespace event {
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PostgresSeen, (), (facts))
 BOOST_DESCRIBE_STRUCT(PostgresExited, (), ())
-BOOST_DESCRIBE_STRUCT(StoreHint, (), (revision))
+BOOST_DESCRIBE_STRUCT(StoreHint, (), (revision, record))
 BOOST_DESCRIBE_STRUCT(StopAsked, (), ())
 BOOST_DESCRIBE_STRUCT(SwitchoverAsked, (), (ask, to))
 BOOST_DESCRIBE_STRUCT(PauseAsked, (), (ask, by, reason, length, until))

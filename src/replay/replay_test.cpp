@@ -41,7 +41,7 @@ class Story {
       case 2:
         return {now_, heard(state)};
       case 3:
-        return {now_, core::event::StoreHint{Revision{static_cast<std::int64_t>(random_.below(20))}}};
+        return {now_, core::event::StoreHint{Revision{static_cast<std::int64_t>(random_.below(20))}, std::nullopt}};
       default:
         return {now_, core::event::Tick{}};
     }

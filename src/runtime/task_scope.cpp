@@ -149,6 +149,12 @@ std::string wall_after(Duration ahead) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
 }
 
+void leave_blocking(std::function<void()> work) {
+  // Not the pool of run_blocking: somebody waits for that one.
+  static asio::thread_pool pool(1);
+  asio::post(pool, std::move(work));
+}
+
 Task<void> run_blocking(std::function<void()> work) {
   static asio::thread_pool pool(2);
   const asio::any_io_executor loop = co_await asio::this_coro::executor;

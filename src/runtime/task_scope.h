@@ -63,5 +63,8 @@ std::string wall_after(Duration ahead);
 /// here. For fsync, file reads and libraries that block. Cancelling does not stop the work; it still runs to its end
 /// before this returns. The io_context must live until then.
 Task<void> run_blocking(std::function<void()> work);
+/// Leaves work to one further thread; nobody waits for its end, and when the process ends it may not be done. It owns
+/// all that it touches and throws nothing. Any thread.
+void leave_blocking(std::function<void()> work);
 
 }  // namespace gemel::runtime

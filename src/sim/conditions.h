@@ -22,6 +22,7 @@ struct Conditions {
   std::size_t hosts = 2;
   std::uint32_t sync_standbys = 1;  // at most so many; the others follow without being waited for
   bool has_voters_apart = false;    // three hosts: voters on places of their own instead of the database hosts
+  std::size_t first_leader = 0;     // of etcd: which of its three voters
   Beginning beginning = Beginning::whole;
   core::Timers timers;
   std::array<double, most_hosts> clock_rates{1.0, 1.0, 1.0};

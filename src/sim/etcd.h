@@ -15,7 +15,8 @@ namespace gemel::sim {
 
 class Etcd {
  public:
-  explicit Etcd(std::vector<Place> voters) : voters_(std::move(voters)), leader_(voters_.front()) {}
+  explicit Etcd(std::vector<Place> voters, std::size_t first_leader = 0)
+      : voters_(std::move(voters)), leader_(voters_[first_leader]) {}
 
   // ---- what it holds ----
   [[nodiscard]] const core::StoreView& view() const { return view_; }
@@ -38,6 +39,7 @@ class Etcd {
   /// Elects again when the leader has no majority. True when an election began; nobody serves until it ended.
   bool look_after_leader(const Network& network, const std::array<bool, most_places>& is_up_at, TimePoint now,
                          Random& random);
+  void find_leader() { no_leader_until_ = TimePoint{}; }
   void lose_leader(TimePoint until) { no_leader_until_ = std::max(no_leader_until_, until); }
 
   bool is_up = true;

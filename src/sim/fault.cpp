@@ -153,7 +153,10 @@ std::string describe(const Fault& fault) {
   return "after " + std::to_string(fault.pause / milliseconds(1)) + " ms: " + std::string(to_string(fault.kind)) +
          " at " + std::to_string(fault.at + 1) + " other " + std::to_string(fault.other + 1) + " for " +
          std::to_string(fault.time / milliseconds(1)) + " ms, " + std::to_string(fault.percent) + " %" +
-         (fault.flag ? ", flag" : "");
+         (fault.flag ? ", flag" : "") +
+         (fault.tie ? ", tied to " + describe(*fault.tie) + (fault.is_at_actor ? " there" : " elsewhere") + " after " +
+                          std::to_string(fault.delay / milliseconds(1)) + " ms"
+                    : "");
 }
 
 bool lasts(FaultKind kind) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sim/moment.h"
 #include "sim/world.h"
 
 namespace gemel::sim {
@@ -57,11 +59,15 @@ struct Fault {
   Place other = 0;    // of a link: to
   bool flag = false;
   unsigned percent = 0;
+  // Tied: from its time on it waits for the first such moment at any host, and begins `delay` after it, at that host or
+  // at the next one instead of `at`.
+  std::optional<Moment> tie = std::nullopt;
+  bool is_at_actor = false;
+  Duration delay{0};
 };
 /// One line for people.
 std::string describe(const Fault& fault);
 
-/// Begins the fault; its end, if it has one, is told to `ends` as a call at now + time.
 void begin_fault(World& world, const Fault& fault);
 void end_fault(World& world, const Fault& fault);
 /// The fault goes on for `time` and must be ended.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "adapters/heartbeat/conversation.h"
@@ -61,7 +62,15 @@ struct Server {
 struct Procedure {
   core::Action action;
   std::uint64_t serial = 0;
-  TimePoint deadline;  // true time
+  TimePoint deadline;            // true time
+  std::uint32_t source_run = 0;  // of a copy: the run it copies from; when that ends, so does the copy
+};
+
+/// The newest bid that left the host, for the checker of R6.
+struct BidSent {
+  TimePoint at;  // own clock
+  std::uint32_t incarnation = 0;
+  std::string token;
 };
 
 struct Host {
@@ -92,6 +101,7 @@ struct Host {
   TimePoint wake_due, wake_pending;
   TimePoint talk_pending;
   std::optional<Procedure> procedure;
+  std::optional<BidSent> bid;
 
   // faults in force
   unsigned disk_stalls = 0;

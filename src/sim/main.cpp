@@ -25,6 +25,7 @@ Options
   --hosts 2|3       always so many database hosts (by the seed)
   --mutant NAME     with a planted bug; --list-mutants lists them
   --until-found     end a batch at the first failure
+  --worlds 1|2      the milder worlds of before, or the present ones (2)
   --store-restore   etcd may be restored from an old copy
   --no-marks        do not fail for marks that were not hit
 )";
@@ -79,6 +80,8 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.output = next();
     } else if (word == "--hosts") {
       arguments.batch.trial.hosts = number(next());
+    } else if (word == "--worlds") {
+      arguments.batch.trial.worlds = static_cast<unsigned>(number(next()));
     } else if (word == "--mutant") {
       arguments.batch.trial.mutation = find_mutation(next());
       if (arguments.batch.trial.mutation == nullptr) return false;

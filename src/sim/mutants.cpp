@@ -159,8 +159,6 @@ void let_the_added_confirm(State& state, Decision& /*decision*/) {
 
 void bid_without_quiesce(State& state, Decision& /*decision*/) { state.is_quiesced = true; }
 
-void notice_no_stall(State& state, Decision& /*decision*/) { state.last_step = state.now + seconds(3600); }
-
 void resign_while_serving(State& state, Decision& /*decision*/) {
   state.hand_over->stage = core::HandOverStage::resign;
 }
@@ -183,6 +181,36 @@ void forget_divergence(State& state, Decision& /*decision*/) {
 
 void leave_s_in_mind(State& state, Decision& /*decision*/) {
   if (is_behind(state)) believed_record(state)->members.erase(state.self);
+}
+
+/// The member's rules as they were before a standby waited for the cut, and looked at its timeline.
+bool follows_at_once(const State& state) {
+  return state.record() != nullptr && !state.is_holder() && state.facts.run == PostgresRun::standby &&
+         state.facts.upstream != state.record()->holder && !state.is_diverged() && core::rules::is_postgres_free(state);
+}
+
+bool follows_as_it_is(const State& state) {
+  if (state.record() == nullptr) return false;
+  const auto* entry = state.history_of(state.record()->epoch);
+  const bool is_settled = state.record()->members.size() == 1 || (entry != nullptr && entry->complete);
+  return is_settled && !state.is_holder() && state.facts.run == PostgresRun::standby &&
+         state.facts.upstream != state.record()->holder && core::rules::is_postgres_free(state);
+}
+
+/// As if the taker were ready as soon as it is primary.
+void complete_the_history(State& state, Decision& decision) {
+  leave_s_in_mind(state, decision);
+  if (!is_behind(state)) return;
+  const auto entry = std::ranges::find(state.store.history, state.record()->epoch, &core::HistoryEntry::epoch);
+  if (entry != state.store.history.end()) entry->complete = true;
+}
+
+void believe_the_claimed_cut(State& state, Decision& /*decision*/) {
+  if (state.has_won() && state.promoted == state.record()->epoch && state.fork == std::nullopt) state.is_cut = true;
+}
+
+void forget_the_count(State& state, Decision& /*decision*/) {
+  if (state.is_holder() && state.facts.served < state.record()->epoch) state.count_start = TimePoint{};
 }
 
 bool has_no_data_to_rewind(const State& state) { return original("clone").matches(state) && !is_behind(state); }
@@ -231,9 +259,15 @@ std::vector<Mutation> taking_mutants() {
       {.name = "no_claim_at_restart",
        .what = "R4: an agent that restarts beside its primary believes what it reads",
        .policy = with("claim", nullptr, claim_without_asking)},
+      {.name = "claim_counts_as_cut",
+       .what = "R4: an agent that restarts half-way through its take-over takes S for cut",
+       .policy = believing(believe_the_claimed_cut)},
       {.name = "restart_keeps_epoch",
        .what = "R4: PostgreSQL is promoted again in the epoch it had before its crash",
        .policy = believing(keep_the_epoch)},
+      {.name = "late_bid_counts",
+       .what = "R6: a bid of an earlier run that arrived late is taken up at once",
+       .policy = believing(forget_the_count)},
       {.name = "old_epoch_on_actuators",
        .what = "I7: the gate and the address are driven with the epoch before",
        .after =
@@ -345,9 +379,6 @@ std::vector<Mutation> promise_mutants() {
              if (ended != nullptr && std::holds_alternative<core::payload::LastConfirmation>(ended->payload))
                ended->payload = core::payload::LastConfirmation{TimePoint{}};
            }},
-      {.name = "stall_unnoticed",
-       .what = "R6: a stalled loop does not restart the count",
-       .policy = believing(notice_no_stall)},
       {.name = "stays_quiet",
        .what = "R6: heartbeats are not confirmed again after a bid",
        .policy = without("resume_heartbeat")},
@@ -404,7 +435,7 @@ std::vector<Mutation> return_mutants() {
        .policy = believing(forget_divergence)},
       {.name = "rewinds_in_s",
        .what = "R10: a member is rewound or copied before S was cut",
-       .policy = believing(leave_s_in_mind)},
+       .policy = believing(complete_the_history)},
       {.name = "timeline_number_trusted",
        .what = "R10: a rewind believes the timeline number whatever the history says",
        .policy = with("clone", has_no_data_to_rewind, nullptr)},
@@ -414,9 +445,15 @@ std::vector<Mutation> return_mutants() {
       {.name = "epoch_not_marked",
        .what = "R10: the epoch served is not written down",
        .policy = believing(remember_the_mark, with("mark_epoch", nullptr, mark_in_mind))},
-      {.name = "fork_ignored",
-       .what = "R10: WAL beyond the fork is not looked for",
-       .policy = without("stop_beyond_fork")},
+      {.name = "follows_before_cut",
+       .what = "R10: a standby follows a taker that has not cut S",
+       .policy = with("follow", follows_at_once, nullptr, without("stop_other_fork"))},
+      {.name = "follows_diverged",
+       .what = "R10: a running standby with WAL of an epoch left behind follows as it is",
+       .policy = with("follow", follows_as_it_is, nullptr, without("stop_diverged"))},
+      {.name = "other_fork_ignored",
+       .what = "R10: a standby with the timeline number of a holder it never received from follows it",
+       .policy = without("stop_other_fork")},
   };
 }
 

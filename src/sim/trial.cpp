@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
+
+#include "sim/harden.h"
+#include "sim/player.h"
 
 namespace gemel::sim {
 namespace {
@@ -12,6 +14,9 @@ using std::chrono::seconds;
 
 constexpr Duration settling_budget = seconds(20);  // to become whole before the first fault
 constexpr Duration liveness_budget = seconds(60);  // ... and after the last
+constexpr Duration take_over_budget = seconds(8);  // of which an election of etcd may take 3
+constexpr Duration removal_budget = milliseconds(1500);
+constexpr Duration settling_time = seconds(3);
 constexpr Duration liveness_step = milliseconds(100);
 
 Duration up_to(Random& random, int most_ms) {
@@ -83,37 +88,6 @@ void add_swizzle(Random& random, std::vector<Fault>& faults, std::size_t hosts) 
   }
 }
 
-/// Plays the faults, each with its end, in the order of time.
-void play(World& world, const std::vector<Fault>& faults) {
-  struct End {
-    TimePoint at;
-    std::size_t fault = 0;
-  };
-  std::vector<End> ends;
-  const auto run_until = [&](TimePoint until) {
-    for (;;) {
-      const auto next = std::ranges::min_element(ends, {}, &End::at);
-      if (next == ends.end() || next->at > until) break;
-      const End end = *next;
-      ends.erase(next);
-      world.run_for(std::max(end.at - world.now(), Duration{0}));
-      if (!world.violation().empty()) return;
-      end_fault(world, faults[end.fault]);
-    }
-    world.run_for(std::max(until - world.now(), Duration{0}));
-  };
-  TimePoint when = world.now();
-  for (std::size_t index = 0; index < faults.size(); ++index) {
-    when = when + faults[index].pause;
-    run_until(when);
-    if (!world.violation().empty()) return;
-    begin_fault(world, faults[index]);
-    if (lasts(faults[index].kind)) ends.push_back({when + faults[index].time, index});
-  }
-  // The last ones have some time to show what they do; what still lasts is healed with the rest.
-  run_until(when + milliseconds(800));
-}
-
 bool becomes_whole(World& world, Duration budget) {
   const TimePoint end = world.now() + budget;
   while (!world.is_whole()) {
@@ -121,6 +95,26 @@ bool becomes_whole(World& world, Duration budget) {
     world.run_for(liveness_step);
   }
   return true;
+}
+
+/// A host of the whole site is lost for good: writes go on within a time that the protocol promises.
+std::string judge_loss(World& world, std::uint64_t seed) {
+  // What the faults left behind shows itself first: an outcome to be resolved, a standby to be removed and added again.
+  world.run_for(settling_time);
+  if (!becomes_whole(world, liveness_budget)) return "L1: whole, and not whole again later: " + world.describe();
+  const auto primary = world.primary();
+  const bool is_primary_lost = seed % 2 == 0;
+  const auto lost = is_primary_lost ? *primary : static_cast<Place>((*primary + 1U) % world.hosts());
+  // An election of etcd takes as long as it takes.
+  if (!is_primary_lost && world.etcd().leader() == lost) return {};
+  world.tell("** the " + std::string(is_primary_lost ? "primary" : "standby") + " is lost");
+  world.power_off(lost);
+  const TimePoint end = world.now() + (is_primary_lost ? take_over_budget : removal_budget);
+  const auto done = world.writes_done();
+  while (world.writes_done() == done && world.now() < end && world.violation().empty()) world.run_for(liveness_step);
+  if (world.writes_done() > done) return {};
+  return (is_primary_lost ? "L3: nobody took over from a lost primary: " : "L4: a lost standby holds up writes: ") +
+         world.describe();
 }
 
 /// After healing: whole, and a write of a client succeeds.
@@ -157,6 +151,7 @@ Plan plan_of(std::uint64_t seed, const TrialOptions& options) {
     if (fault.kind == FaultKind::swizzle) add_swizzle(random, plan.faults, places);
     plan.faults.push_back(fault);
   }
+  if (options.worlds >= 2) harden(plan, seed);
   return plan;
 }
 
@@ -181,11 +176,13 @@ Verdict run_plan(const Plan& plan, const TrialOptions& options) {
   if (plan.conditions.timers.hb < core::Timers{}.hb) world.hit(Mark::fast_timers);
   const TimePoint began = world.now();
   becomes_whole(world, settling_budget);
-  if (world.violation().empty()) play(world, plan.faults);
+  Player player(world, plan.faults);
+  if (world.violation().empty()) player.play();
   if (world.violation().empty()) {
     world.tell("** everything is healed");
     world.heal();
     verdict.complaint = judge_liveness(world);
+    if (verdict.complaint.empty() && options.worlds >= 2) verdict.complaint = judge_loss(world, plan.conditions.seed);
   }
   if (!world.violation().empty()) verdict.complaint = world.violation();
   if (!verdict.complaint.empty()) world.tell("** " + verdict.complaint);

@@ -25,7 +25,9 @@ struct Verdict {
 struct TrialOptions {
   const Mutation* mutation = nullptr;  // must outlive the trial
   bool wants_story = false;
-  std::size_t hosts = 0;           // 0: two or three, by the seed
+  std::size_t hosts = 0;  // 0: two or three, by the seed
+  // Which worlds a seed stands for: 2, or 1 for the milder ones of before (kept seeds are of one of them).
+  unsigned worlds = 2;
   bool has_store_restore = false;  // etcd may be restored from an old copy (see docs/simulator.md)
 };
 

@@ -42,7 +42,7 @@ TEST(Trial, never_fails_again_in_a_seed_that_once_failed) {
     std::istringstream words(line);
     std::uint64_t seed = 0;
     TrialOptions options;
-    words >> seed >> options.hosts;
+    words >> seed >> options.hosts >> options.worlds;
     ASSERT_TRUE(words) << line;
     EXPECT_EQ(run_trial(seed, options).complaint, "") << line;
     ++count;

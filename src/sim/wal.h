@@ -61,6 +61,7 @@ class WalTree {
     }
     return {a.branch, a.end < b.end ? a.end : b.end};
   }
+  [[nodiscard]] std::uint32_t parent_of(std::uint32_t branch) const { return branches_[branch].parent; }
   [[nodiscard]] std::uint64_t start_of(std::uint32_t branch) const { return branches_[branch].start; }
 
   /// Calls visit(Row) for the records of the log's own branch from number `from` on.

@@ -33,7 +33,7 @@ World::World(const Conditions& conditions, const Mutation* mutation, bool wants_
       broken_(mutation != nullptr ? mutation->model : BrokenModel::none),
       wants_story_(wants_story),
       random_(conditions.seed),
-      etcd_(voters_of(conditions)),
+      etcd_(voters_of(conditions), conditions.first_leader),
       checker_(tree_),
       clients_(conditions.clients + conditions.hosts),
       client_states_(conditions.clients),
@@ -113,6 +113,14 @@ HostMask World::mask_of(const NodeSet& nodes) const {
     if (nodes.contains(host.id)) mask |= bit(host.place);
   }
   return mask;
+}
+
+/// Not at once: a fault must not end an agent whose step is being carried out.
+void World::happens(Moment moment, Place place) {
+  if (!watcher_) return;
+  agenda_.at(now(), [this, moment, place] {
+    if (watcher_) watcher_(moment, place);
+  });
 }
 
 void World::mix(std::uint64_t value) {
@@ -319,6 +327,7 @@ void World::refresh_gate(Host& host, const RefreshGate& refresh) {
   checker_.actuator_called(host.id, refresh.epoch, host.highest_order);
   host.highest_order = refresh.epoch;
   const bool was_open = is_open(host);
+  if (!was_open) happens({MomentKind::opened, 0}, host.place);
   if (!was_open && host.gate_until != TimePoint{} && host.gate_epoch == refresh.epoch) hit(Mark::gate_shut_by_kernel);
   const auto spread = static_cast<std::uint64_t>((conditions_.timers.gate - gate_earliest).count());
   host.gate_until = refresh.until + gate_earliest + Duration{static_cast<Duration::rep>(random_.below(spread))};

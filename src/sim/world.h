@@ -11,6 +11,7 @@
 //   world_faults.cpp     what a fault does to it
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "sim/etcd.h"
 #include "sim/host.h"
 #include "sim/marks.h"
+#include "sim/moment.h"
 
 namespace gemel::sim {
 
@@ -37,6 +39,13 @@ class World {
   [[nodiscard]] TimePoint now() const { return agenda_.now(); }
   [[nodiscard]] const std::string& violation() const { return checker_.violation(); }
   void violate(std::string complaint) { checker_.violate(std::move(complaint)); }
+  /// `job` runs at `when`; what it captures must live as long as this world runs.
+  template <typename Job>
+  void at(TimePoint when, Job job) {
+    agenda_.at(when, job);
+  }
+  /// From now on `watcher` is told of every moment and its host, after the step in which it came; empty: nobody is.
+  void watch(std::function<void(Moment, Place)> watcher) { watcher_ = std::move(watcher); }
 
   // ---- faults: world_faults.cpp ----
   void crash_postgres(Place place);
@@ -113,6 +122,7 @@ class World {
   [[nodiscard]] bool is_frozen(const Host& host) const { return now() < host.frozen_until; }
   [[nodiscard]] std::optional<Place> place_of(const NodeId& node) const;
   [[nodiscard]] HostMask mask_of(const NodeSet& nodes) const;
+  void happens(Moment moment, Place place);
   void mix(std::uint64_t value);
   [[nodiscard]] bool is_broken(BrokenModel model) const { return broken_ == model; }
   Duration around(Duration time);  // between three quarters and five quarters of it
@@ -131,6 +141,7 @@ class World {
   void swap(Host& host, core::ActionId id, const core::action::SwapRecord& swap);
   std::optional<Revision> commit(const core::action::SwapRecord& swap);
   void answer_store(Host& host, core::ActionId id, core::Certainty certainty, core::Payload payload = {});
+  void check_promise(const core::Record& before, const core::Record& next);
   void hint_all();
 
   // world_postgres.cpp
@@ -138,10 +149,16 @@ class World {
   void cancel_procedure(Host& host, core::ActionId id);
   void perform_postgres(Place place, std::uint64_t serial);
   bool is_hanging(Host& host, const core::ActionKind& kind);
-  core::Payload take_effect(Host& host, const core::ActionKind& kind, core::Certainty& certainty);
+  core::Payload take_effect(Host& host, const core::ActionKind& kind, std::uint32_t source_run,
+                            core::Certainty& certainty);
   void set_names(Host& host, core::ActionId id, const core::action::SetNames& set);
   void promote(Host& host, const NodeSet& names);
-  void replace_directory(Host& host, const NodeId& source, bool is_clone, core::Certainty& certainty);
+  struct Copy {
+    NodeId source;
+    std::uint32_t source_run = 0;
+    bool is_whole = false;  // cloned, not rewound
+  };
+  void replace_directory(Host& host, const Copy& copy, core::Certainty& certainty);
   void stop_server(Host& host);
   void end_server(Host& host);
   void observe(Place place, std::uint32_t incarnation);
@@ -157,6 +174,7 @@ class World {
   void arrive(Place primary, Place standby, std::uint32_t connection, std::uint64_t end);
   void report(Place primary, Place standby, std::uint32_t connection, std::uint64_t end);
   void release(Host& host);
+  void check_fork(const Host& primary, const Host& standby);
   void retry_receive(Host& standby);
   void try_receive(Place standby, std::uint32_t run_number);
   void watch_connection(Place primary, Place standby, std::uint32_t connection, int bad_seconds);
@@ -193,11 +211,13 @@ class World {
   BrokenModel broken_;
   std::vector<core::Rule> policy_;
   bool wants_story_;
+  std::function<void(Moment, Place)> watcher_;
   Agenda agenda_;
   Random random_;
   Network network_;
   Etcd etcd_;
   WalTree tree_;
+  std::vector<std::uint32_t> timelines_{1};  // by branch of tree_
   Checker checker_;
   Clients clients_;
   std::vector<ClientState> client_states_;
@@ -207,6 +227,7 @@ class World {
   Pool<Datagram> datagrams_;
   Pool<Request> requests_;
   Pool<core::action::SwapRecord> late_swaps_;
+  Pool<core::VersionedRecord> watched_;
   HostMask members_ = 0;
   bool lose_answer_ = false;
   std::optional<Duration> delay_swap_;

@@ -176,6 +176,7 @@ void World::restore_store(std::size_t back) {
 void World::heal() {
   network_.heal();
   etcd_.is_up = etcd_.has_space = true;
+  etcd_.find_leader();
   lose_answer_ = is_reading_stale_ = is_watch_silent_ = false;
   delay_swap_.reset();
   conditions_.procedure_time = std::min(conditions_.procedure_time, Duration{milliseconds(60)});

@@ -88,6 +88,7 @@ void World::quiesce(Host& host, core::ActionId id) {
     Host& same = hosts_[place];
     if (same.incarnation != incarnation || !same.controller) return;
     same.talk->quiesce();
+    happens({MomentKind::quiesced, 0}, place);
     end(same, id, core::Certainty::done, core::payload::LastConfirmation{same.talk->last_confirmation()});
   });
 }

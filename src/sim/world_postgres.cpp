@@ -56,6 +56,7 @@ Duration World::duration_of(const Host& host, const core::ActionKind& kind) {
 }
 
 void World::begin_postgres(Host& host, const core::Action& action) {
+  std::uint32_t source_run = 0;
   // The durable marker comes first: an unfinished copy is never started.
   if (replaces_directory(action.kind)) {
     checker_.directory_replaced(etcd_.view().record, host.id);
@@ -69,11 +70,13 @@ void World::begin_postgres(Host& host, const core::Action& action) {
       return;
     }
     end_server(host);
+    source_run = hosts_[*place].server.run_number;
     hit(std::holds_alternative<Rewind>(action.kind) ? Mark::rewind : Mark::clone);
   }
+  happens(begun(action.kind), host.place);
   const auto serial = ++procedures_;
   const Duration time = duration_of(host, action.kind);
-  host.procedure = Procedure{action, serial, now() + time + limit_of(action.kind)};
+  host.procedure = Procedure{action, serial, now() + time + limit_of(action.kind), source_run};
   if (replaces_directory(action.kind)) host.server.run = PostgresRun::ruined;
   agenda_.after(time, [this, place = host.place, serial] { perform_postgres(place, serial); });
 }
@@ -85,7 +88,7 @@ void World::cancel_procedure(Host& host, core::ActionId id) {
   host.procedure.reset();
   Certainty ignored = Certainty::done;
   const bool is_safe_half = !replaces_directory(action.kind) && is_writing(host);
-  if (is_safe_half && random_.below(2) == 0) take_effect(host, action.kind, ignored);
+  if (is_safe_half && random_.below(2) == 0) take_effect(host, action.kind, 0, ignored);
 }
 
 /// The server does not get on with it now.
@@ -104,6 +107,7 @@ void World::perform_postgres(Place place, std::uint64_t serial) {
   Host& host = hosts_[place];
   if (!host.procedure || host.procedure->serial != serial) return;
   const core::Action action = host.procedure->action;
+  const auto source_run = host.procedure->source_run;
   if (now() < std::max(host.frozen_until, host.agent_frozen_until) || is_hanging(host, action.kind)) {
     if (now() < host.procedure->deadline || is_frozen(host)) {
       agenda_.after(hang_retry, [this, place, serial] { perform_postgres(place, serial); });
@@ -123,24 +127,26 @@ void World::perform_postgres(Place place, std::uint64_t serial) {
     return end(host, action.id, Certainty::unknown);
   }
   host.procedure.reset();
+  happens(ended(action.kind), host.place);
   Certainty certainty = Certainty::done;
   core::Payload payload;
   if (host.is_failing_next) {
     host.is_failing_next = false;
     hit(Mark::procedure_unknown);
-    if (host.does_failing_take_effect) take_effect(host, action.kind, certainty);
+    if (host.does_failing_take_effect) take_effect(host, action.kind, source_run, certainty);
     end(host, action.id, Certainty::unknown);
   } else if (const auto* names = std::get_if<SetNames>(&action.kind)) {
     return set_names(host, action.id, *names);
   } else {
-    payload = take_effect(host, action.kind, certainty);
+    payload = take_effect(host, action.kind, source_run, certainty);
     if (certainty != Certainty::done) payload = std::monostate{};
     end(host, action.id, certainty, std::move(payload));
   }
   look(host);
 }
 
-core::Payload World::take_effect(Host& host, const core::ActionKind& kind, Certainty& certainty) {
+core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::uint32_t source_run,
+                                 Certainty& certainty) {
   Server& server = host.server;
   if (std::holds_alternative<Bootstrap>(kind)) {
     if (server.run != PostgresRun::absent && !server.is_bootstrap_pending) {
@@ -148,6 +154,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, Certa
       return {};
     }
     server.log = tree_.fork({});
+    timelines_.resize(server.log.branch + 1, 1);
     for (int row = 0; row < 5; ++row) tree_.append(server.log, {});
     server.flushed = server.log.end;
     server.is_bootstrap_pending = true;
@@ -201,9 +208,9 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, Certa
     server.served = std::max(server.served, mark->epoch);
     server.is_bootstrap_pending = false;
   } else if (const auto* rewind = std::get_if<Rewind>(&kind)) {
-    replace_directory(host, rewind->source, false, certainty);
+    replace_directory(host, {rewind->source, source_run, false}, certainty);
   } else if (const auto* clone = std::get_if<Clone>(&kind)) {
-    replace_directory(host, clone->source, true, certainty);
+    replace_directory(host, {clone->source, source_run, true}, certainty);
   }
   return {};
 }
@@ -248,6 +255,8 @@ void World::promote(Host& host, const NodeSet& names) {
   server.log = tree_.fork(server.log);
   server.recovered = server.released = server.flushed = server.log.end;
   server.timeline += 1;
+  timelines_.resize(server.log.branch + 1);
+  timelines_[server.log.branch] = server.timeline;
   server.is_checkpointed = false;
   server.is_flush_due = false;
   server.senders = {};
@@ -259,17 +268,17 @@ void World::promote(Host& host, const NodeSet& names) {
   if (is_open(host)) checker_.violate("R4: " + host.id.name + " is promoted behind an open gate");
 }
 
-void World::replace_directory(Host& host, const NodeId& source, bool is_clone, Certainty& certainty) {
+void World::replace_directory(Host& host, const Copy& copy, Certainty& certainty) {
   Server& server = host.server;
-  const auto place = place_of(source);
-  if (!place || hosts_[*place].server.run != PostgresRun::primary || !flows(hosts_[*place], host)) {
+  const auto place = place_of(copy.source);
+  if (!place || hosts_[*place].server.run_number != copy.source_run || !flows(hosts_[*place], host)) {
     certainty = Certainty::unknown;  // the marker stays
     hit(Mark::ruined_copy);
     return;
   }
   const Server& from = hosts_[*place].server;
   const Log present{from.log.branch, from.flushed};
-  if (is_clone) {
+  if (copy.is_whole) {
     server.log = present;
   } else if (server.timeline >= from.timeline || !from.is_checkpointed) {
     // It compares timeline numbers, and the control file's at that: "no rewind required" (finding 4).
@@ -280,7 +289,7 @@ void World::replace_directory(Host& host, const NodeId& source, bool is_clone, C
     server.log = tree_.common(server.log, present);
   }
   server.flushed = server.log.end;
-  server.timeline = is_clone || from.is_checkpointed ? from.timeline : server.timeline;
+  server.timeline = copy.is_whole || from.is_checkpointed ? from.timeline : server.timeline;
   server.served = Epoch{};
   server.is_bootstrap_pending = false;
   server.run = PostgresRun::stopped;

@@ -13,6 +13,11 @@ using namespace core::action;
 /// A request leaves. Whether its agent still lives when it arrives matters to the answer, not to the effect.
 void World::begin_store(Host& host, const core::Action& action) {
   const auto number = requests_.put({action, host.incarnation});
+  if (const auto* swap = std::get_if<SwapRecord>(&action.kind)) {
+    happens(sent(swap->purpose), host.place);
+    if (swap->purpose == core::SwapPurpose::bid)
+      host.bid = BidSent{host.clock.own(now()), host.incarnation, swap->next.token};
+  }
   agenda_.after(around(conditions_.store_time) + network_.delay(host.place, etcd_.leader(), random_),
                 [this, place = host.place, number] { reach_store(place, number); });
 }
@@ -99,6 +104,8 @@ std::optional<Revision> World::commit(const SwapRecord& swap) {
   const auto revision = etcd_.commit(swap);
   if (!revision) return revision;
   checker_.record_changes(before, swap.next);
+  if (before && swap.purpose == core::SwapPurpose::bid) check_promise(before->record, swap.next);
+  if (const auto place = place_of(swap.next.writer)) happens(applied(swap.purpose), *place);
   const bool is_own_again = before && before->record.holder == swap.next.holder;
   if (swap.purpose == core::SwapPurpose::bid && is_own_again) hit(Mark::local_restart);
   members_ = mask_of(swap.next.members);
@@ -112,17 +119,32 @@ std::optional<Revision> World::commit(const SwapRecord& swap) {
   return revision;
 }
 
+/// R6: who takes over from a holder that did not resign has confirmed nothing for T_grace before the bid left, and
+/// nothing since.
+void World::check_promise(const core::Record& before, const core::Record& next) {
+  const bool is_promise_kept_elsewhere = before.state != core::RecordState::normal || before.holder == next.holder;
+  const auto place = place_of(next.holder);
+  if (is_promise_kept_elsewhere || !place) return;
+  const Host& host = hosts_[*place];
+  if (!host.talk || !host.bid || host.bid->incarnation != host.incarnation || host.bid->token != next.token) return;
+  if (host.bid->at - host.talk->last_confirmation() < conditions_.timers.grace)
+    checker_.violate("R6: " + host.id.name + " bids although it confirmed a heartbeat less than T_grace before");
+}
+
 void World::hint_all() {
   if (is_watch_silent_) {
     hit(Mark::watch_gap);
     return;
   }
-  const Revision revision = etcd_.view().record->revision;
   for (const auto& host : hosts_) {
-    agenda_.after(milliseconds(1) + network_.delay(etcd_.leader(), host.place, random_),
-                  [this, place = host.place, revision] {
+    const auto number = watched_.put(*etcd_.view().record);
+    // A member that lags behind the others shows its watchers the past as well.
+    const Duration lag = is_reading_stale_ ? milliseconds(random_.below(500)) : Duration::zero();
+    agenda_.after(milliseconds(1) + lag + network_.delay(etcd_.leader(), host.place, random_),
+                  [this, place = host.place, number] {
+                    auto [record, revision] = watched_.take(number);
                     if (etcd_.serves(place, network_, is_place_up_, now()))
-                      feed(hosts_[place], core::event::StoreHint{revision});
+                      feed(hosts_[place], core::event::StoreHint{revision, std::move(record)});
                   });
   }
 }

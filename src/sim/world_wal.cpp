@@ -149,6 +149,23 @@ void World::retry_receive(Host& standby) {
                 [this, place = standby.place, run = standby.server.run_number] { try_receive(place, run); });
 }
 
+/// A primary knows forks by their timelines' numbers only. It sends to a standby that is on another fork with a number
+/// of its own past, and that standby is garbage from then on. Of three hosts only the present number is judged: a known
+/// gap (docs/gaps.md).
+void World::check_fork(const Host& primary, const Host& standby) {
+  for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
+    if (timelines_[branch] == standby.server.timeline) {
+      const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);
+      const bool is_same = tree_.contains({standby.server.log.branch, end}, {branch, end});
+      if (!is_same)
+        checker_.violate("R10: " + standby.id.name + " would receive on another fork of its timeline " +
+                         std::to_string(standby.server.timeline));
+      return;
+    }
+    if (branch == 0 || hosts_.size() > 2) return;
+  }
+}
+
 void World::try_receive(Place place, std::uint32_t run_number) {
   Host& standby = hosts_[place];
   Server& server = standby.server;
@@ -159,7 +176,10 @@ void World::try_receive(Place place, std::uint32_t run_number) {
   const bool is_possible = primary.server.run == PostgresRun::primary && flows(primary, standby) &&
                            primary.disk_stalls == 0 &&
                            tree_.contains({primary.server.log.branch, primary.server.flushed}, server.log);
-  if (!is_possible) return retry_receive(standby);
+  if (!is_possible) {
+    if (primary.server.run == PostgresRun::primary && flows(primary, standby)) check_fork(primary, standby);
+    return retry_receive(standby);
+  }
   server.connection = ++connections_;
   primary.server.senders[place] = {server.connection, server.log.end, server.log.end, false};
   watch_connection(primary.place, place, server.connection, 0);
