@@ -26,7 +26,9 @@ constexpr auto address_retry = std::chrono::milliseconds(500);
 // PostgreSQL is looked at so often; after an action of its own at once.
 constexpr auto observe_interval = std::chrono::milliseconds(250);
 // The clients' side is asked so often, and has so long to answer. Core waits for several looks in a row.
-constexpr auto service_interval = std::chrono::milliseconds(500);
+constexpr auto service_interval = std::chrono::milliseconds(250);
+// The controller is told what has changed, and every so many looks that nothing has: about once a second.
+constexpr int looks_per_word = 4;
 
 runtime::LogLevel level_of(core::NoteLevel level) {
   switch (level) {
@@ -266,10 +268,14 @@ runtime::Task<void> DatabaseNode::tick() {
 runtime::Task<void> DatabaseNode::watch_service() {
   std::vector<std::string> before;
   std::vector<std::string> reported;
+  int untold = looks_per_word;
   while (true) {
     if (const auto look = parts_.service->look()) {
-      feed(core::event::ServiceSeen{static_cast<std::uint16_t>(look->reachable()),
-                                    static_cast<std::uint16_t>(look->total)});
+      if (look->silent.size() != before.size() || ++untold >= looks_per_word) {
+        untold = 0;
+        feed(core::event::ServiceSeen{static_cast<std::uint16_t>(look->reachable()),
+                                      static_cast<std::uint16_t>(look->total)});
+      }
       // Said when it is the same twice: a single lost packet is nothing that a person should read.
       if (look->silent == before && look->silent != reported) {
         reported = look->silent;

@@ -76,7 +76,7 @@ struct ResumeAsked {
   std::uint64_t ask = 0;
   std::string by = {};
 };
-/// How many of the service-side targets answer this agent, sent after every look and at least every second. A look
+/// How many of the service-side targets answer this agent, sent when that changed and about every second. A look
 /// older than 3 s does not count.
 struct ServiceSeen {
   std::uint16_t reachable = 0;

@@ -63,7 +63,7 @@ std::string payload_text(const core::Payload& payload) {
                  [](const core::payload::Promoted& it) {
                    return fmt::format(", timeline {} from {}", it.timeline, to_string(it.switch_lsn));
                  },
-                 [](const core::payload::Mark& it) { return ", WAL " + to_string(it.lsn); },
+                 [](const core::payload::Mark& it) { return it.lsn.value == 0 ? "" : ", WAL " + to_string(it.lsn); },
                  [](const core::payload::LastConfirmation& it) {
                    return fmt::format(", last confirmation at {}", milliseconds(it.at.since_boot));
                  }},

@@ -1,17 +1,19 @@
 """The vocabulary of the table's steps: the lab's verbs, waiting for a state of the site, and faults inside a machine."""
+import json
 import random
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab_driver import LAB, Lab  # noqa: E402 (the tests' driver is no installed package)
 
 from . import bad_disk
-from .observer import Observer, machine, paths
+from .observer import Observer, machine, paths, site
 
 LAB_VERBS = {"poweroff", "boot", "freeze", "thaw", "isolate", "cut", "drop", "heal", "kill"}
 SOCKET = ("-h", "/run/gemel/postgres", "-U", "postgres", "-d", "gemel")
@@ -90,6 +92,13 @@ class Stage:
             "process": lambda: machine.named(words[0], words[1]),
         }
         self.until(f"{what} {' '.join(words[:-1])}", conditions[what], seconds, 0.003)
+
+    def undamped(self, rule: str, seconds: str) -> None:
+        """Waits until the rule's last event is so long ago: what it does is not done more often."""
+        events = [event for host in paths.DATABASES for event in json.loads(site.agent(host, "/events?after=0", 2)[1] or "[]")]
+        last = max((datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+                    for event in events if event["rule"] == rule), default=0.0)
+        time.sleep(max(0.0, last + float(seconds) - time.time()))  # the damping's own length
 
     def start(self, *command: str) -> None:
         self.background.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
