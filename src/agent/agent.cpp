@@ -95,11 +95,17 @@ Status Agent::start_balancer() {
 
 Status Agent::start_endpoints() {
   source_.site = config_.site;
+  source_.host = config_.self_name;
   source_.status = [this] { return status(); };
   source_.events = [this](std::uint64_t after) { return events_.after(after); };
   source_.metrics = [this] { return metrics(); };
   if (database_) {
     source_.switch_over = [this](NodeId to) { return database_->switch_over(std::move(to)); };
+    source_.pause = [this](core::event::PauseAsked asked) { return database_->pause(std::move(asked)); };
+    source_.resume = [this](std::string by) { return database_->resume(std::move(by)); };
+    source_.force = [this](std::string by, bool confirmed_fenced) {
+      return database_->force(std::move(by), confirmed_fenced);
+    };
     source_.replica_lag = [this] { return replica_lag(database_->state()); };
   }
   const auto handler = [this](runtime::HttpRequest request, runtime::Peer peer) -> Task<runtime::HttpResponse> {

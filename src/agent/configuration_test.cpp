@@ -33,6 +33,7 @@ TEST(ControllerConfig, names_the_database_hosts_of_the_site) {
     EXPECT_EQ(config.bootstrapper, NodeId{"db1"});
     EXPECT_EQ(config.cluster_id, "11111111-2222-3333-4444-555555555555");
     EXPECT_EQ(config.min_copies, 1U);
+    EXPECT_EQ(config.sync_standbys, 1U);
     EXPECT_THAT(core::check_config(NodeId{self}, config), ElementsAre());
   }
 }

@@ -1,11 +1,14 @@
 #include "agent/database_node.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "runtime/log.h"
 
 namespace gemel::agent {
@@ -22,6 +25,10 @@ constexpr auto unclaimed_limit = std::chrono::seconds(3);
 constexpr auto address_retry = std::chrono::milliseconds(500);
 // PostgreSQL is looked at so often; after an action of its own at once.
 constexpr auto observe_interval = std::chrono::milliseconds(250);
+// The clients' side is asked so often, and has so long to answer. Core waits for several looks in a row.
+constexpr auto service_interval = std::chrono::milliseconds(250);
+// The controller is told what has changed, and every so many looks that nothing has: about once a second.
+constexpr int looks_per_word = 4;
 
 runtime::LogLevel level_of(core::NoteLevel level) {
   switch (level) {
@@ -51,6 +58,8 @@ DatabaseNode::DatabaseNode(boost::asio::any_io_executor executor, NodeId self, c
     : executor_(executor),
       controller_(self, config, seed),
       parts_(std::move(parts)),
+      gate_(
+          *parts_.gate, [] { return runtime::boot_now(); }, config.timers.gate / 2),
       events_(events),
       inputs_(inputs),
       wake_(executor),
@@ -77,10 +86,11 @@ void DatabaseNode::start() {
                 state().opened);
   });
   parts_.store->watch([this](core::StoreView view) {
-    if (view.record) feed(core::event::StoreHint{view.record->revision});
+    if (view.record) feed(core::event::StoreHint{view.record->revision, std::move(view.record->record)});
   });
   tasks_.spawn("observe", observe());
   tasks_.spawn("tick", tick());
+  if (parts_.service) tasks_.spawn("service", watch_service());
 }
 
 void DatabaseNode::feed(core::Event event) {
@@ -145,9 +155,9 @@ void DatabaseNode::prepare(const core::ActionKind& kind) {
 void DatabaseNode::at_once(const core::ActionKind& kind) {
   using namespace core::action;
   if (const auto* refresh = std::get_if<RefreshGate>(&kind)) {
-    refresh_gate(refresh->until);
+    report_gate(gate_.refresh(refresh->until), "refreshed");
   } else if (std::holds_alternative<ShutGate>(kind)) {
-    report_gate(parts_.gate->shut(), "shut");
+    report_gate(gate_.shut(), "shut");
   } else if (const auto* take = std::get_if<TakeAddress>(&kind)) {
     is_address_wanted_ = true;
     address_epoch_ = take->epoch;
@@ -162,11 +172,9 @@ void DatabaseNode::at_once(const core::ActionKind& kind) {
   }
 }
 
-void DatabaseNode::refresh_gate(TimePoint until) {
-  report_gate(parts_.gate->refresh(until - runtime::boot_now()), "refreshed");
-}
-
-void DatabaseNode::report_gate(const Status& status, const char* what) {
+void DatabaseNode::report_gate(const GateKeeper::Outcome& outcome, const char* what) {
+  if (outcome.open_until) feed(core::event::GateFailed{*outcome.open_until});
+  const auto& status = outcome.status;
   if (status.has_value() == !is_gate_broken_) return;
   is_gate_broken_ = !status;
   if (status) {
@@ -257,6 +265,30 @@ runtime::Task<void> DatabaseNode::tick() {
   }
 }
 
+runtime::Task<void> DatabaseNode::watch_service() {
+  std::vector<std::string> before;
+  std::vector<std::string> reported;
+  int untold = looks_per_word;
+  while (true) {
+    if (const auto look = parts_.service->look()) {
+      if (look->silent.size() != before.size() || ++untold >= looks_per_word) {
+        untold = 0;
+        feed(core::event::ServiceSeen{static_cast<std::uint16_t>(look->reachable()),
+                                      static_cast<std::uint16_t>(look->total)});
+      }
+      // Said when it is the same twice: a single lost packet is nothing that a person should read.
+      if (look->silent == before && look->silent != reported) {
+        reported = look->silent;
+        events_.add(reported.empty() ? runtime::LogLevel::info : runtime::LogLevel::warn, "service_side",
+                    fmt::format("{} of {} targets on the clients' side answer{}", look->reachable(), look->total,
+                                reported.empty() ? "" : "; silent: " + join(reported, ", ")));
+      }
+      before = look->silent;
+    }
+    co_await runtime::sleep_for(service_interval);
+  }
+}
+
 runtime::Task<void> DatabaseNode::ask_for_address(adapters::address::Address address) {
   const TimePoint begin = runtime::boot_now();
   unclaimed_.erase(address);
@@ -313,12 +345,21 @@ void DatabaseNode::drop_address() {
   }
 }
 
-core::Answer DatabaseNode::switch_over(NodeId to) {
-  const auto ask = next_ask_++;
-  feed(core::event::SwitchoverAsked{ask, std::move(to)});
-  auto answer = answers_.extract(ask);
+template <typename Asked>
+core::Answer DatabaseNode::ask(Asked asked) {
+  const auto number = next_ask_++;
+  asked.ask = number;
+  feed(std::move(asked));
+  auto answer = answers_.extract(number);
   return answer ? answer.mapped()
-                : core::Answer{ask, false, "busy", "the agent could not take the request now; ask again"};
+                : core::Answer{number, false, "busy", "the agent could not take the request now; ask again"};
+}
+
+core::Answer DatabaseNode::switch_over(NodeId to) { return ask(core::event::SwitchoverAsked{0, std::move(to)}); }
+core::Answer DatabaseNode::pause(core::event::PauseAsked asked) { return ask(std::move(asked)); }
+core::Answer DatabaseNode::resume(std::string by) { return ask(core::event::ResumeAsked{0, std::move(by)}); }
+core::Answer DatabaseNode::force(std::string by, bool confirmed_fenced) {
+  return ask(core::event::ForceAsked{0, std::move(by), confirmed_fenced});
 }
 
 std::string DatabaseNode::doing() const {
@@ -337,7 +378,7 @@ runtime::Task<void> DatabaseNode::stop(Duration limit) {
   co_await end_actions(std::chrono::seconds(1));
   co_await tasks_.stop(std::chrono::seconds(1));
   drop_address();
-  (void)parts_.gate->shut();
+  (void)gate_.shut();
   co_await parts_.postgres->close();
 }
 

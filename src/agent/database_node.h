@@ -16,8 +16,10 @@
 #include "adapters/gate/gate.h"
 #include "adapters/heartbeat/heartbeat.h"
 #include "adapters/postgres/postgres_server.h"
+#include "adapters/service/service_probe.h"
 #include "agent/event_log.h"
 #include "agent/failover_phases.h"
+#include "agent/gate_keeper.h"
 #include "agent/input_ring.h"
 #include "core/controller.h"
 #include "runtime/task_scope.h"
@@ -30,7 +32,8 @@ struct DatabaseParts {
   std::unique_ptr<adapters::heartbeat::Heartbeat> heartbeat;
   std::unique_ptr<adapters::gate::Gate> gate;
   std::unique_ptr<adapters::address::AddressKeeper> address;
-  std::vector<adapters::address::Address> addresses;  // the virtual addresses
+  std::vector<adapters::address::Address> addresses;              // the virtual addresses
+  std::unique_ptr<adapters::service::ServiceProbe> service = {};  // null: the clients' side is not looked at
 };
 
 /// Loop thread only. Lives as long as the agent; stop() before destroying it.
@@ -47,6 +50,10 @@ class DatabaseNode {
   runtime::Task<void> stop(Duration limit);
   /// Asks for a switchover; the answer says whether it was accepted.
   core::Answer switch_over(NodeId to);
+  /// Pause, its end, and a take-over by force, as core/event.h defines them; `ask` is filled in here.
+  core::Answer pause(core::event::PauseAsked asked);
+  core::Answer resume(std::string by);
+  core::Answer force(std::string by, bool confirmed_fenced);
 
   [[nodiscard]] const core::State& state() const { return controller_.state(); }
   [[nodiscard]] const DatabaseParts& parts() const { return parts_; }
@@ -58,6 +65,8 @@ class DatabaseNode {
 
  private:
   void feed(core::Event event);
+  template <typename Asked>
+  core::Answer ask(Asked asked);
   void step(core::Event event);
   void carry_out(const core::Output& output);
   void report_failover();
@@ -70,16 +79,17 @@ class DatabaseNode {
   runtime::Task<core::event::ActionEnded> perform_heartbeat(core::Action action);
   runtime::Task<void> observe();
   runtime::Task<void> tick();
+  runtime::Task<void> watch_service();
   runtime::Task<void> end_actions(Duration limit);
   runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
   runtime::Task<void> ask_for_address(adapters::address::Address address);
   void drop_address();
-  void refresh_gate(TimePoint until);
-  void report_gate(const Status& status, const char* what);
+  void report_gate(const GateKeeper::Outcome& outcome, const char* what);
 
   boost::asio::any_io_executor executor_;
   core::Controller controller_;
   DatabaseParts parts_;
+  GateKeeper gate_;
   EventLog& events_;
   FailoverPhases phases_;
   InputRing& inputs_;

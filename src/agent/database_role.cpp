@@ -8,6 +8,7 @@
 #include "adapters/gate/kernel_gate.h"
 #include "adapters/heartbeat/udp_heartbeat.h"
 #include "adapters/postgres/real_postgres.h"
+#include "adapters/service/icmp_probe.h"
 #include "agent/store_role.h"
 #include "base/text.h"
 #include "runtime/child_process.h"
@@ -105,6 +106,7 @@ core::Config controller_config(const site::HostConfig& config) {
   result.cluster_id = config.site_id;
   result.timers = config.timers;
   result.min_copies = config.min_copies;
+  result.sync_standbys = config.sync_standbys;
   return result;
 }
 
@@ -140,6 +142,11 @@ runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::a
   if (!keeper) co_return std::unexpected(keeper.error().with("address"));
   parts.address = std::move(*keeper);
   parts.addresses = addresses_of(config);
+  if (const auto targets = config.service_targets_of_self(); !targets.empty()) {
+    auto probe = adapters::service::open_icmp_probe(targets);
+    if (!probe) co_return std::unexpected(probe.error().with("service probe"));
+    parts.service = std::move(*probe);
+  }
   std::random_device entropy;
   const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
   co_return std::make_unique<DatabaseNode>(executor, self, checked, seed, std::move(parts), *events, *inputs);

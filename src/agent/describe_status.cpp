@@ -26,6 +26,16 @@ api::StandbyStatus describe_standby(const core::State& state, const core::Standb
   return {link.node.name, link.is_streaming, to_string(link.flush_lsn), static_cast<std::int64_t>(behind)};
 }
 
+api::PauseStatus describe_pause(const core::State& state, const core::Pause& pause) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  api::PauseStatus status{pause.by, pause.reason, pause.until, duration_cast<seconds>(pause.length).count(), 0};
+  if (!state.pause) return status;
+  const Duration remaining = state.pause->sent.value_or(state.pause->known) + pause.length - state.now;
+  status.remaining_seconds = std::max<std::int64_t>(0, duration_cast<seconds>(remaining).count());
+  return status;
+}
+
 }  // namespace
 
 api::HostStatus describe_host(const site::HostConfig& config, std::int64_t uptime_seconds) {
@@ -43,7 +53,8 @@ void describe_record(const core::State& state, api::HostStatus& status) {
   const core::Record* record = state.record();
   if (record == nullptr) return;
   api::RecordStatus known{
-      record->epoch.value, record->holder.name, {}, std::string(to_string(record->state)), state.revision().value};
+      record->epoch.value, record->holder.name, {}, std::string(to_string(record->state)), state.revision().value, {}};
+  if (record->pause) known.pause = describe_pause(state, *record->pause);
   for (const auto& node : record->members) known.members.push_back(node.name);
   status.record = std::move(known);
   for (const auto& entry : state.store.history) {
@@ -81,6 +92,10 @@ api::DatabaseStatus describe_database(const DatabaseView& view) {
     if (rule.id == state.last_rule) status.reason = rule.when;
   }
   status.doing = view.doing;
+  if (state.has_service_view()) {
+    status.service_targets = state.service.total;
+    status.service_reachable = state.service.reachable;
+  }
   return status;
 }
 
@@ -107,6 +122,10 @@ std::vector<std::string> database_problems(const DatabaseView& view) {
     problems.emplace_back("this primary's gate is shut: a member does not confirm its heartbeats");
   if (state.is_serving() && !view.is_address_held) {
     problems.emplace_back("this primary does not hold the virtual address: another machine answers for it, see events");
+  }
+  if (state.is_service_poor()) {
+    problems.push_back("only " + std::to_string(state.service.reachable) + " of " +
+                       std::to_string(state.service.total) + " targets on the clients' side answer this host");
   }
   if (state.pending && !state.pending->is_in_flight)
     problems.emplace_back("a change of the record has an unknown outcome; etcd does not answer");

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "agent/endpoint_commands.h"
 #include "core/policy.h"
 
 namespace gemel::agent {
@@ -75,31 +76,6 @@ HttpResponse metrics_answer(const EndpointSource& source) {
   return response;
 }
 
-bool may_act(const EndpointSource& source, const Peer& peer) {
-  if (peer.is_local_socket) return true;
-  return std::ranges::any_of(peer.uris, [&](const std::string& uri) {
-    return uri.starts_with("gemel:" + source.site + ":agent:") || uri.starts_with("gemel:" + source.site + ":manager:");
-  });
-}
-
-HttpResponse switchover_answer(const EndpointSource& source, const HttpRequest& request, const Peer& peer) {
-  if (!may_act(source, peer)) return runtime::problem(403, "denied", "this certificate may not ask for a switchover");
-  if (!source.switch_over) return runtime::problem(409, "not_database", "this host has no database; ask the primary");
-  std::string to;
-  if (!request.body.empty()) {
-    boost::system::error_code error;
-    const auto value = json::parse(request.body, error);
-    const auto* wanted = !error && value.is_object() ? value.as_object().if_contains("to") : nullptr;
-    if (error || !value.is_object() || (wanted != nullptr && !wanted->is_string())) {
-      return runtime::problem(400, "invalid", R"(the body must be {"to": "HOST"}, or empty for the best standby)");
-    }
-    if (wanted != nullptr) to = std::string(wanted->as_string());
-  }
-  const auto asked = source.switch_over(NodeId{to});
-  if (!asked.accepted) return runtime::problem(409, asked.reason, asked.text);
-  return runtime::json_response(202, R"({"accepted":true})");
-}
-
 using Handler = HttpResponse (*)(const EndpointSource&, const Target&);
 
 const std::map<std::string, Handler>& readers() {
@@ -129,15 +105,16 @@ const std::map<std::string, Handler>& readers() {
 
 HttpResponse answer(const EndpointSource& source, const HttpRequest& request, const Peer& peer) {
   const Target target = runtime::parse_target(request.target);
-  if (target.path == "/switchover") {
-    if (request.method == "POST") return switchover_answer(source, request, peer);
+  const auto command = commands().find(target.path);
+  if (command != commands().end()) {
+    if (request.method == "POST") return command->second(source, request, peer);
   } else {
     const auto reader = readers().find(target.path);
     if (reader == readers().end()) return runtime::problem(404, "not_found", "no such path: " + target.path);
     if (request.method == "GET" || request.method == "HEAD") return reader->second(source, target);
   }
   auto response = runtime::problem(405, "method_not_allowed", request.method + " is not possible on " + target.path);
-  response.headers["allow"] = target.path == "/switchover" ? "POST" : "GET, HEAD";
+  response.headers["allow"] = command != commands().end() ? "POST" : "GET, HEAD";
   return response;
 }
 

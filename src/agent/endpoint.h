@@ -1,4 +1,4 @@
-// The agent's HTTP endpoint: status, events, rules, switchover, metrics, and the role URLs that balancers and scripts
+// The agent's HTTP endpoint: status, events, rules, commands, metrics, and the role URLs that balancers and scripts
 // know from Patroni. Routing and authorisation; what it shows comes from the Source.
 #pragma once
 
@@ -17,6 +17,7 @@ namespace gemel::agent {
 /// What the endpoint shows and does. All called on the loop.
 struct EndpointSource {
   std::string site;
+  std::string host;  // this one
   std::function<api::HostStatus()> status;
   std::function<std::vector<api::Event>(std::uint64_t after)> events;
   std::function<std::string()> metrics;
@@ -25,6 +26,10 @@ struct EndpointSource {
   std::function<std::optional<std::uint64_t>()> replica_lag;
   /// Empty on hosts without a database.
   std::function<core::Answer(NodeId to)> switch_over;
+  /// Likewise; `ask` of the event is not looked at.
+  std::function<core::Answer(core::event::PauseAsked)> pause;
+  std::function<core::Answer(std::string by)> resume;
+  std::function<core::Answer(std::string by, bool confirmed_fenced)> force;
 };
 
 /// Answers one request at once.

@@ -305,6 +305,45 @@ TEST_F(Endpoint, metrics_are_in_the_text_format) {
   EXPECT_THAT(text, HasSubstr("\ngemel_heartbeat_rejected_total{reason=\"replayed\"} 7\n"));
 }
 
+TEST_F(Endpoint, metrics_tell_of_a_pause_and_of_the_clients_side) {
+  status.database->service_targets = 3;
+  status.database->service_reachable = 2;
+  const auto text = metrics_text(status, nullptr, nullptr);
+  EXPECT_THAT(text, HasSubstr("\ngemel_paused 0\n"));
+  EXPECT_FALSE(metric_names(text).contains("gemel_pause_info"));
+  EXPECT_THAT(text, HasSubstr("\ngemel_service_targets 3\n"));
+  EXPECT_THAT(text, HasSubstr("\ngemel_service_targets_reachable 2\n"));
+  status.record->pause = api::PauseStatus{"ops@db1", "new \"switch\"", "2026-01-31T13:00:00.000Z", 3600, 1800};
+  const auto paused = metrics_text(status, nullptr, nullptr);
+  EXPECT_THAT(paused, HasSubstr("\ngemel_paused 1\n"));
+  EXPECT_THAT(paused, HasSubstr("\ngemel_pause_remaining_seconds 1800\n"));
+  EXPECT_THAT(paused, HasSubstr("by=\"ops@db1\",reason=\"new \\\"switch\\\"\""));
+  EXPECT_TRUE(metric_names(paused).contains("gemel_pause_info"));
+}
+
+TEST(PauseStatus, counts_down_from_the_sending_or_from_when_it_was_first_seen) {
+  using std::chrono::seconds;
+  core::State state(NodeId{"db2"}, core::Config{}, 1);
+  state.now = TimePoint{std::chrono::hours(1)};
+  core::Record record;
+  record.state = core::RecordState::paused;
+  record.pause = core::Pause{"id", "ops@db1", "new switch", "2026-01-31T13:00:00.000Z", seconds(600)};
+  state.store.record = core::VersionedRecord{record, Revision{1}};
+  state.pause = core::PauseWatch{"id", state.now - seconds(60), std::nullopt};
+  api::HostStatus described;
+  describe_record(state, described);
+  ASSERT_TRUE(described.record && described.record->pause);
+  EXPECT_EQ(described.record->pause->by, "ops@db1");
+  EXPECT_EQ(described.record->pause->length_seconds, 600);
+  EXPECT_EQ(described.record->pause->remaining_seconds, 540);
+  state.pause->sent = state.now - seconds(61);
+  describe_record(state, described);
+  EXPECT_EQ(described.record->pause->remaining_seconds, 539);
+  state.pause->sent = state.now - seconds(700);
+  describe_record(state, described);
+  EXPECT_EQ(described.record->pause->remaining_seconds, 0);
+}
+
 TEST_F(Endpoint, metrics_of_a_host_without_a_database_name_no_database) {
   status.database.reset();
   status.record.reset();

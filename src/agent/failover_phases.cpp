@@ -60,7 +60,7 @@ void FailoverPhases::Course::end(std::string_view name, TimePoint when) {
 }
 
 void FailoverPhases::step(const core::Input& input, const core::Output& output, const core::State& after) {
-  if (after.hinted > std::max(hinted_, after.revision()) || (after.hinted > hinted_ && !hint_at_)) hint_at_ = after.now;
+  if (after.hinted > hinted_) hint_at_ = after.now;
   hinted_ = std::max(hinted_, after.hinted);
   if (std::holds_alternative<core::event::PostgresExited>(input.event) && after.is_crash_unclean) {
     exit_at_ = after.now;

@@ -66,7 +66,7 @@ class FailoverPhases {
 
   std::optional<Course> taking_;
   std::optional<Course> giving_;
-  std::optional<TimePoint> hint_at_;  // somebody spoke of a record newer than ours
+  std::optional<TimePoint> hint_at_;  // somebody spoke first of the newest record
   std::optional<TimePoint> exit_at_;  // our postmaster ended by itself
   Revision hinted_;
   bool was_serving_ = false;

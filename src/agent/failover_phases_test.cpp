@@ -108,7 +108,7 @@ TEST_F(Phases, of_a_silent_primary_begin_with_its_last_heartbeat_and_leave_no_ho
 TEST_F(Phases, of_a_resigned_primary_begin_with_the_first_word_of_it) {
   at(100);
   state.hinted = Revision{11};
-  step(core::event::StoreHint{Revision{11}});
+  step(core::event::StoreHint{Revision{11}, std::nullopt});
   at(104);
   record().state = RecordState::resigned;
   state.store.record->revision = Revision{11};

@@ -40,6 +40,9 @@ void add_database(Page& page, const api::HostStatus& status) {
   page.gauge("gemel_permit_remaining_seconds", "How long the primary may still serve without another confirmation",
              static_cast<double>(database.permit_remaining_ms) / 1000.0);
   page.gauge("gemel_address_held", "1 when the virtual address is here", database.is_address_held ? 1 : 0);
+  page.gauge("gemel_service_targets", "Machines on the clients' side that are asked; 0: none",
+             database.service_targets);
+  page.gauge("gemel_service_targets_reachable", "... that answered the last question", database.service_reachable);
   for (const auto& standby : database.standbys) {
     page.gauge("gemel_standby_lag_bytes", "Bytes of WAL the standby has not flushed",
                static_cast<double>(standby.lag_bytes), {{"standby", standby.host}});
@@ -93,6 +96,16 @@ std::string metrics_text(const api::HostStatus& status, const core::State* state
     page.gauge("gemel_epoch", "Epoch of the record as this host knows it", static_cast<double>(status.record->epoch));
     page.gauge("gemel_synchronous_members", "Hosts that hold every acknowledged write",
                static_cast<double>(status.record->members.size()));
+  }
+  if (status.record && status.database) {
+    const auto& pause = status.record->pause;
+    page.gauge("gemel_paused", "1 while an operator has paused automatic failover", pause ? 1 : 0);
+    page.gauge("gemel_pause_remaining_seconds", "Until the pause ends by itself; 0: none",
+               pause ? static_cast<double>(pause->remaining_seconds) : 0);
+    if (pause) {
+      page.gauge("gemel_pause_info", "Who paused the site, why and until when", 1,
+                 {{"by", pause->by}, {"reason", pause->reason}, {"until", pause->until}});
+    }
   }
   if (status.store) {
     page.gauge("gemel_etcd_voters", "Voters of the site", status.store->voters);

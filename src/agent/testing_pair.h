@@ -20,6 +20,7 @@
 #include "adapters/gate/fake_gate.h"
 #include "adapters/heartbeat/fake_heartbeat.h"
 #include "adapters/postgres/fake_postgres.h"
+#include "adapters/service/fake_probe.h"
 #include "agent/database_node.h"
 #include "agent/testing_folder.h"
 #include "runtime/test_loop.h"
@@ -111,6 +112,7 @@ struct TestNode {
   adapters::etcd::FakeStore* store = nullptr;
   adapters::gate::FakeGate* gate = nullptr;
   adapters::address::FakeAddress* address = nullptr;
+  adapters::service::FakeProbe* service = nullptr;
   std::filesystem::path inputs_file;
   std::unique_ptr<EventLog> events;
   std::unique_ptr<InputRing> inputs;
@@ -190,16 +192,20 @@ class Pair : public ::testing::Test {
     auto gate = std::make_unique<adapters::gate::FakeGate>([] { return runtime::boot_now(); });
     auto address =
         std::make_unique<adapters::address::FakeAddress>(link, adapters::address::Mac{2, 0, 0, 0, 0, number});
+    auto service =
+        std::make_unique<adapters::service::FakeProbe>(std::vector<std::string>{"192.0.2.1", "192.0.2.2", "192.0.2.3"});
     host.postgres = postgres.get();
     host.store = store.get();
     host.gate = gate.get();
     host.address = address.get();
+    host.service = service.get();
     parts.postgres = std::move(postgres);
     parts.store = std::move(store);
     parts.heartbeat = network.join(self, {other});
     parts.gate = std::move(gate);
     parts.address = std::move(address);
     parts.addresses = {vip};
+    parts.service = std::move(service);
     host.inputs_file = folder / (self.name + ".inputs");
     host.events = std::make_unique<EventLog>(folder / (self.name + ".events"), self.name);
     host.inputs = std::make_unique<InputRing>(host.inputs_file);

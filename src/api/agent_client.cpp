@@ -182,21 +182,57 @@ Task<Result<std::string>> AgentClient::fetch_inputs(std::string host, Duration l
   co_return std::move(answer->body);
 }
 
-Task<Status> AgentClient::request_switchover(std::string host, std::string to, Duration limit) {
+Task<Result<HttpResponse>> AgentClient::command(std::string host, std::string target, std::string body,
+                                                Duration limit) {
   const auto client = client_of(host);
   if (!client) co_return fail(ErrorCode::not_found, host + " is not a host of this site");
   HttpRequest request;
   request.method = "POST";
-  request.target = "/switchover";
+  request.target = std::move(target);
   request.headers["content-type"] = "application/json";
-  request.body = boost::json::serialize(boost::json::object{{"to", to}});
-  const auto answer = co_await client->call(std::move(request), limit);
+  request.body = std::move(body);
+  auto answer = co_await client->call(std::move(request), limit);
   if (!answer) co_return std::unexpected(answer.error().with(host));
-  if (answer->status == 202 || answer->status == 200) co_return Status{};
+  if (answer->status == 202 || answer->status == 200) co_return std::move(*answer);
   const auto code = answer->status == 401 || answer->status == 403 ? ErrorCode::denied
+                    : answer->status == 400                        ? ErrorCode::invalid
                     : answer->status == 500                        ? ErrorCode::timed_out  // broke half-way: unknown
                                                                    : ErrorCode::refused;
   co_return fail(code, reason_of(*answer));
+}
+
+Task<Status> AgentClient::request_switchover(std::string host, std::string to, Duration limit) {
+  const auto body = boost::json::serialize(boost::json::object{{"to", to}});
+  const auto answer = co_await command(std::move(host), "/switchover", body, limit);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Status{};
+}
+
+Task<Status> AgentClient::request_pause(std::string host, PauseRequest pause, Duration limit) {
+  const auto body = boost::json::serialize(
+      boost::json::object{{"user", pause.user}, {"reason", pause.reason}, {"seconds", pause.length.count()}});
+  const auto answer = co_await command(std::move(host), "/pause", body, limit);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Status{};
+}
+
+Task<Status> AgentClient::request_resume(std::string host, std::string user, Duration limit) {
+  const auto body = boost::json::serialize(boost::json::object{{"user", user}});
+  const auto answer = co_await command(std::move(host), "/resume", body, limit);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Status{};
+}
+
+Task<Result<std::string>> AgentClient::request_force(std::string host, std::string user, bool is_confirmed,
+                                                     Duration limit) {
+  const auto body = boost::json::serialize(boost::json::object{{"user", user}, {"confirmed_fenced", is_confirmed}});
+  const auto answer = co_await command(std::move(host), "/force", body, limit);
+  if (!answer) co_return std::unexpected(answer.error());
+  boost::system::error_code error;
+  const auto document = boost::json::parse(answer->body, error);
+  const auto* report = !error && document.is_object() ? document.get_object().if_contains("report") : nullptr;
+  if (report == nullptr || !report->is_string()) co_return fail(ErrorCode::corrupt, "the answer holds no report");
+  co_return std::string(report->get_string());
 }
 
 }  // namespace gemel::api

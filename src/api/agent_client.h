@@ -31,6 +31,13 @@ struct HostEvents {
   Result<std::vector<Event>> events;
 };
 
+/// A pause as the asker wants it. The agent adds the host of the asker's certificate to `user`.
+struct PauseRequest {
+  std::string user;
+  std::string reason;
+  std::chrono::seconds length{0};
+};
+
 /// Keeps one connection per host. Loop thread only. Every call suspends, is bounded by `limit` (plus a margin of 0.2 s)
 /// and may be cancelled. Reading calls are idempotent.
 class AgentClient {
@@ -51,6 +58,15 @@ class AgentClient {
   /// `refused` with the agent's reason; `timed_out` = unknown, observe; `unavailable`/`denied` = certainly not asked.
   runtime::Task<Status> request_switchover(std::string host, std::string to, Duration limit);
 
+  /// Asks the agent of `host` (the record's holder) to pause the site. Outcomes as of request_switchover.
+  runtime::Task<Status> request_pause(std::string host, PauseRequest pause, Duration limit);
+  /// Asks the agent of `host` (the record's holder) to end the pause. Outcomes as of request_switchover.
+  runtime::Task<Status> request_resume(std::string host, std::string user, Duration limit);
+  /// Asks the agent of `host` what a take-over by force would lose, or (`is_confirmed`) to take over. Success: the
+  /// report; with `is_confirmed` the take-over is now running. Failures as of request_switchover.
+  runtime::Task<Result<std::string>> request_force(std::string host, std::string user, bool is_confirmed,
+                                                   Duration limit);
+
   [[nodiscard]] const site::HostConfig& config() const { return config_; }
 
  private:
@@ -59,6 +75,9 @@ class AgentClient {
   using Answers = std::vector<Result<runtime::HttpResponse>>;
   /// One request per host, in the order of the configuration, all at once.
   runtime::Task<Answers> ask_all(std::vector<std::string> targets, Duration limit);
+  /// The answer to a POST of this JSON text, when it is 200 or 202.
+  runtime::Task<Result<runtime::HttpResponse>> command(std::string host, std::string target, std::string body,
+                                                       Duration limit);
   std::shared_ptr<runtime::HttpClient> client_of(const std::string& host) const;
 
   boost::asio::any_io_executor executor_;

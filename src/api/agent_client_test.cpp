@@ -66,6 +66,14 @@ class AgentClientTest : public ::testing::Test {
     if (request.target == "/switchover" && request.body == R"({"to":"db2"})")
       co_return runtime::json_response(202, R"({"accepted":true})");
     if (request.target == "/switchover") co_return runtime::problem(409, "not_member", "db3 is not a member");
+    if (request.target == "/pause" && request.body == R"({"user":"ops","reason":"new \"switch\"","seconds":3600})")
+      co_return runtime::json_response(202, R"({"accepted":true})");
+    if (request.target == "/resume" && request.body == R"({"user":"ops"})")
+      co_return runtime::json_response(202, R"({"accepted":true})");
+    if (request.target == "/force" && request.body == R"({"user":"ops","confirmed_fenced":false})")
+      co_return runtime::json_response(200, R"({"accepted":false,"report":"16 bytes are missing"})");
+    if (request.target == "/force") co_return runtime::problem(409, "holder_alive", "'db1' still answers");
+    if (request.target == "/pause") co_return runtime::problem(400, "invalid", "why?");
     co_return runtime::problem(404, "not_found", "nothing here");
   }
 
@@ -145,6 +153,19 @@ TEST_F(AgentClientTest, tells_accepted_refused_and_not_asked_apart) {
   EXPECT_EQ(refused.error().message, "db3 is not a member");
   EXPECT_EQ(run(client_->request_switchover("ccm1", "db2", 5s)).error().code, ErrorCode::unavailable);
   EXPECT_EQ(run(client_->request_switchover("db9", "db2", 5s)).error().code, ErrorCode::not_found);
+}
+
+TEST_F(AgentClientTest, asks_for_pause_resume_and_force) {
+  EXPECT_TRUE(run(client_->request_pause("db1", {"ops", "new \"switch\"", 3600s}, 5s)));
+  EXPECT_EQ(run(client_->request_pause("db1", {"ops", "", 60s}, 5s)).error().code, ErrorCode::invalid);
+  EXPECT_TRUE(run(client_->request_resume("db1", "ops", 5s)));
+  const auto report = run(client_->request_force("db2", "ops", false, 5s));
+  ASSERT_TRUE(report) << report.error().to_string();
+  EXPECT_EQ(*report, "16 bytes are missing");
+  const auto refused = run(client_->request_force("db2", "ops", true, 5s));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::refused);
+  EXPECT_EQ(refused.error().message, "'db1' still answers");
 }
 
 TEST_F(AgentClientTest, says_when_certificates_are_missing) {

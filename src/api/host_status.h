@@ -11,12 +11,22 @@
 
 namespace gemel::api {
 
+/// R11: nobody takes over, nothing is started or restarted until it ends.
+struct PauseStatus {
+  std::string by;  // user@host
+  std::string reason;
+  std::string until;                   // RFC 3339 UTC, by the clock of the host that was asked
+  std::int64_t length_seconds = 0;     // as it was asked for
+  std::int64_t remaining_seconds = 0;  // by this host's clock, since it first saw the pause; at least 0
+};
+
 struct RecordStatus {
   std::uint64_t epoch = 0;
   std::string holder;
   std::vector<std::string> members;  // S: only these may take over
   std::string state;                 // normal, resigned, paused
   std::int64_t revision = 0;
+  std::optional<PauseStatus> pause = {};  // while the state is paused
 };
 
 struct StandbyStatus {
@@ -45,9 +55,11 @@ struct DatabaseStatus {
   bool is_gate_open = false;
   std::int64_t permit_remaining_ms = 0;
   bool is_address_held = false;
-  std::string rule;    // id of the policy rule that decided last
-  std::string reason;  // facts of that decision
-  std::string doing;   // procedure in progress; empty when steady
+  std::string rule;                     // id of the policy rule that decided last
+  std::string reason;                   // facts of that decision
+  std::string doing;                    // procedure in progress; empty when steady
+  std::uint32_t service_targets = 0;    // on the clients' side, asked by this host; 0: none, or not asked lately
+  std::uint32_t service_reachable = 0;  // ... that answered the last question
 };
 
 struct HistoryStatus {

@@ -7,12 +7,14 @@
 
 namespace gemel::api {
 
-BOOST_DESCRIBE_STRUCT(RecordStatus, (), (epoch, holder, members, state, revision))
+BOOST_DESCRIBE_STRUCT(PauseStatus, (), (by, reason, until, length_seconds, remaining_seconds))
+BOOST_DESCRIBE_STRUCT(RecordStatus, (), (epoch, holder, members, state, revision, pause))
 BOOST_DESCRIBE_STRUCT(StandbyStatus, (), (host, is_streaming, flush_lsn, lag_bytes))
 BOOST_DESCRIBE_STRUCT(LinkStatus, (), (host, heard_age_ms, confirmed_age_ms))
 BOOST_DESCRIBE_STRUCT(DatabaseStatus, (),
                       (run, role, timeline, wal_lsn, upstream, is_receiving, served_epoch, standbys, links,
-                       is_gate_open, permit_remaining_ms, is_address_held, rule, reason, doing))
+                       is_gate_open, permit_remaining_ms, is_address_held, rule, reason, doing, service_targets,
+                       service_reachable))
 BOOST_DESCRIBE_STRUCT(HistoryStatus, (), (epoch, host, is_complete, timeline, switch_lsn))
 BOOST_DESCRIBE_STRUCT(StoreStatus, (), (voters, reachable, leader, has_quorum))
 BOOST_DESCRIBE_STRUCT(BackendStatus, (), (host, state, sessions))

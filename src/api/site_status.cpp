@@ -12,8 +12,8 @@ namespace gemel::api {
 
 BOOST_DESCRIBE_STRUCT(HostEntry, (), (host, role, duties, address, zone, is_reachable, error, status))
 BOOST_DESCRIBE_STRUCT(SiteSummary, (),
-                      (health, primary, epoch, revision, members, state, lag_bytes, failover_possible, reason_code,
-                       reason, problems))
+                      (health, primary, epoch, revision, members, state, holder, pause, lag_bytes, failover_possible,
+                       reason_code, reason, problems))
 BOOST_DESCRIBE_STRUCT(SiteStatus, (), (api_version, site, time, summary, hosts))
 
 namespace {
@@ -113,7 +113,11 @@ Verdict judge_failover(const Hosts& hosts, const RecordStatus* record, const Sto
             "no failover is possible now: no agent knows a record yet (the site is being set up, or etcd has not "
             "answered)"};
   }
-  if (record->state == "paused") return {false, "paused", "no failover is possible now: automatic failover is paused"};
+  if (record->state == "paused") {
+    return {false, "paused",
+            "no failover is possible now: automatic failover is paused" +
+                (record->pause ? fmt::format(" by {} until {}", record->pause->by, record->pause->until) : "")};
+  }
   return judge_candidates(hosts, *record);
 }
 
@@ -180,6 +184,8 @@ SiteSummary summarise(const std::vector<HostEntry>& hosts) {
     summary.revision = record->revision;
     summary.members = record->members;
     summary.state = record->state;
+    summary.holder = record->holder;
+    summary.pause = record->pause;
   }
   summary.primary = choose_primary(primaries, record);
   summary.lag_bytes = largest_lag(hosts, summary.primary);

@@ -33,6 +33,8 @@ struct SiteSummary {
   std::int64_t revision = 0;
   std::vector<std::string> members;  // hosts that hold every acknowledged write
   std::string state;                 // of the record: normal, resigned, paused
+  std::string holder;                // whom that record names; serves or not
+  std::optional<PauseStatus> pause;  // while the state is paused
   std::int64_t lag_bytes = -1;       // largest lag of a streaming standby; -1: no standby streams
   bool failover_possible = false;
   std::string reason_code;

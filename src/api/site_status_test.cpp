@@ -94,8 +94,17 @@ TEST(SiteStatus, names_what_keeps_each_member_from_taking_over) {
 
 TEST(SiteStatus, says_that_a_pause_forbids_failover) {
   auto site = testing::sample_site();
-  for (auto& host : site.hosts) host.status->record->state = "paused";
-  EXPECT_EQ(summarise(site.hosts).reason_code, "paused");
+  for (auto& host : site.hosts) {
+    host.status->record->state = "paused";
+    host.status->record->pause =
+        PauseStatus{.by = "ops@ccm1", .reason = "new switch", .until = "2026-01-31T13:00:00.000Z"};
+  }
+  const auto summary = summarise(site.hosts);
+  EXPECT_EQ(summary.reason_code, "paused");
+  EXPECT_EQ(summary.holder, "db1");
+  ASSERT_TRUE(summary.pause);
+  EXPECT_EQ(summary.pause->reason, "new switch");
+  EXPECT_THAT(summary.reason, HasSubstr("paused by ops@ccm1 until 2026-01-31T13:00:00.000Z"));
 }
 
 TEST(SiteStatus, reports_two_open_primaries_as_a_problem) {

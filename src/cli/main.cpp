@@ -17,6 +17,9 @@ struct Arguments {
   bool is_colour_off = false;
   StatusOptions status;
   SwitchoverOptions switchover;
+  PauseOptions pause;
+  ResumeOptions resume;
+  ForceOptions force;
   unsigned timeout_seconds = 30;
   bool is_waiting_asked = false;  // the default anyway
   bool is_not_waiting = false;
@@ -47,6 +50,12 @@ bool wants_colour(const Arguments& arguments) {
   return isatty(STDOUT_FILENO) == 1 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
+void add_timeout(CLI::App& verb, Arguments& arguments) {
+  verb.add_option("--timeout", arguments.timeout_seconds, "seconds to wait (default 30)")
+      ->check(CLI::Range(1U, 3600U))
+      ->type_name("SECONDS");
+}
+
 void add_switchover(CLI::App& app, Arguments& arguments) {
   auto* verb = app.add_subcommand("switchover", "move the primary to another database host, nothing is lost");
   verb->add_option("--to", arguments.switchover.to, "the new primary; may be left out when there is only one choice")
@@ -55,9 +64,37 @@ void add_switchover(CLI::App& app, Arguments& arguments) {
   verb->add_flag("--dry-run", arguments.switchover.is_dry_run, "say what would be done, change nothing");
   auto* wait = verb->add_flag("--wait", arguments.is_waiting_asked, "wait until the new primary serves (the default)");
   verb->add_flag("--no-wait", arguments.is_not_waiting, "return when the request was accepted")->excludes(wait);
-  verb->add_option("--timeout", arguments.timeout_seconds, "seconds to wait")
-      ->check(CLI::Range(1U, 3600U))
-      ->type_name("SECONDS");
+  add_timeout(*verb, arguments);
+}
+
+void add_pause(CLI::App& app, Arguments& arguments) {
+  auto* pause = app.add_subcommand("pause", "nobody takes over and nothing is restarted for a while");
+  pause->footer(
+      "For maintenance: the primary serves on, also without its standby; a failure of it is not covered. Who paused,\n"
+      "why and until when is in gemel status. A second pause replaces the first; it ends by itself.");
+  pause->add_option("--reason", arguments.pause.reason, "why; everybody sees it")->required()->type_name("TEXT");
+  pause->add_option("--for", arguments.pause.length, "how long: 90s, 30m, 2h, 1h30m, 1d; 10s to 7d (default 1h)")
+      ->type_name("DURATION");
+  pause->add_option("--host", arguments.pause.host, "ask the agent of this host instead of the primary's")
+      ->type_name("HOST");
+  add_timeout(*pause, arguments);
+  auto* resume = app.add_subcommand("resume", "end a pause before its time");
+  resume->add_option("--host", arguments.resume.host, "ask the agent of this host instead of the record's holder")
+      ->type_name("HOST");
+  add_timeout(*resume, arguments);
+}
+
+void add_force(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("force", "a host without every acknowledged write takes over: may lose data");
+  verb->footer(
+      "The last resort: the primary and every complete copy are gone for good. Prints what may be lost and asks for a\n"
+      "phrase. Refused while any of them answers, and on a host that takes over by itself.");
+  verb->add_option("--host", arguments.force.host, "the host that shall take over (default: this one)")
+      ->type_name("HOST");
+  verb->add_option("--confirm", arguments.force.phrase, "the phrase that --dry-run shows, instead of typing it")
+      ->type_name("PHRASE");
+  verb->add_flag("--dry-run", arguments.force.is_dry_run, "say what may be lost, change nothing");
+  add_timeout(*verb, arguments);
 }
 
 void add_explain(CLI::App& app, Arguments& arguments) {
@@ -87,6 +124,8 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   status->add_flag("-w,--watch", arguments.status.is_watch, "again every second");
   app.add_subcommand("topology", "balancers, managers, primary and standbys as a tree");
   add_switchover(app, arguments);
+  add_pause(app, arguments);
+  add_force(app, arguments);
   auto* events = app.add_subcommand("events", "what the agents did, of all hosts, by time");
   events->add_flag("-f,--follow", arguments.events.is_follow, "go on with new events");
   events->add_option("-n,--newest", arguments.events.newest, "only so many of the past, 0 for all (default 50)")
@@ -106,10 +145,14 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   arguments.common.output = output_formats.at(arguments.output);
   arguments.common.use_colour = wants_colour(arguments);
   arguments.switchover.is_waiting = !arguments.is_not_waiting;
-  arguments.switchover.timeout = std::chrono::seconds(arguments.timeout_seconds);
+  const std::chrono::seconds timeout(arguments.timeout_seconds);
+  arguments.switchover.timeout = arguments.pause.timeout = arguments.resume.timeout = arguments.force.timeout = timeout;
   if (app.got_subcommand("status")) return run_status(arguments.common, arguments.status);
   if (app.got_subcommand("topology")) return run_topology(arguments.common);
   if (app.got_subcommand("switchover")) return run_switchover(arguments.common, arguments.switchover);
+  if (app.got_subcommand("pause")) return run_pause(arguments.common, arguments.pause);
+  if (app.got_subcommand("resume")) return run_resume(arguments.common, arguments.resume);
+  if (app.got_subcommand("force")) return run_force(arguments.common, arguments.force);
   if (app.got_subcommand("events")) return run_events(arguments.common, arguments.events);
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);

@@ -144,6 +144,14 @@ std::string group(const SiteStatus& site, const std::vector<const HostEntry*>& h
   return text;
 }
 
+std::string pause_banner(const api::SiteSummary& summary, bool use_colour) {
+  if (!summary.pause) return {};
+  const auto& pause = *summary.pause;
+  const auto line = fmt::format("PAUSED by {} until {} (another {}): {}", printable(pause.by), printable(pause.until),
+                                duration_text(pause.remaining_seconds), printable(pause.reason));
+  return coloured(line, Colour::warning, use_colour) + "\nNobody takes over meanwhile. End it with: gemel resume\n";
+}
+
 }  // namespace
 
 std::string bytes_text(std::int64_t bytes) {
@@ -168,13 +176,13 @@ std::string duration_text(std::int64_t seconds) {
 
 std::string status_text(const SiteStatus& site, TableWidth width, bool use_colour) {
   const auto& summary = site.summary;
-  std::string text = render_table(host_table(site, width), use_colour);
+  std::string text = pause_banner(summary, use_colour) + render_table(host_table(site, width), use_colour);
   text += fmt::format("Health:   {}\n", coloured(summary.health, health_colour(summary.health), use_colour));
   text += fmt::format("Primary:  {}\n", summary.primary.empty() ? "none" : summary.primary);
   if (!summary.state.empty() && summary.state != "normal")
     text += fmt::format("State:    {}\n", printable(summary.state));
-  text += fmt::format("Failover: {}\n",
-                      coloured(summary.reason, summary.failover_possible ? Colour::good : Colour::bad, use_colour));
+  text += fmt::format("Failover: {}\n", coloured(printable(summary.reason),
+                                                 summary.failover_possible ? Colour::good : Colour::bad, use_colour));
   for (const auto& problem : summary.problems) {
     if (problem != summary.reason)
       text += fmt::format("Problem:  {}\n", coloured(printable(problem), Colour::warning, use_colour));

@@ -29,6 +29,25 @@ TEST(SiteText, prints_a_healthy_site) {
             "Failover: possible, db2 would take over\n");
 }
 
+TEST(SiteText, begins_with_who_paused_the_site_and_why) {
+  auto site = api::testing::sample_site();
+  for (auto& host : site.hosts) {
+    host.status->record->state = "paused";
+    host.status->record->pause = api::PauseStatus{.by = "ops@ccm1",
+                                                  .reason = "new switch\x1b[2J",
+                                                  .until = "2026-01-31T13:00:00.000Z",
+                                                  .length_seconds = 3600,
+                                                  .remaining_seconds = 1860};
+  }
+  site.summary = api::summarise(site.hosts);
+  const auto text = status_text(site, TableWidth::normal, false);
+  EXPECT_TRUE(
+      text.starts_with("PAUSED by ops@ccm1 until 2026-01-31T13:00:00.000Z (another 31 min 0 s): new switch?[2J\n"
+                       "Nobody takes over meanwhile. End it with: gemel resume\n"))
+      << text;
+  EXPECT_THAT(text, HasSubstr("paused by ops@ccm1 until 2026-01-31T13:00:00.000Z\n"));
+}
+
 TEST(SiteText, says_when_no_failover_is_possible) {
   auto site = api::testing::sample_site();
   for (auto& host : site.hosts)

@@ -28,6 +28,30 @@ struct SwitchoverOptions {
 };
 ExitCode run_switchover(const CommonOptions& common, const SwitchoverOptions& options);
 
+struct PauseOptions {
+  std::string reason;
+  std::string length = "1h";  // see pause_length.h
+  std::string host;           // asked; empty: the primary
+  std::chrono::seconds timeout{30};
+};
+/// `usage` for a bad length or no reason.
+ExitCode run_pause(const CommonOptions& common, const PauseOptions& options);
+
+struct ResumeOptions {
+  std::string host;  // asked; empty: the record's holder
+  std::chrono::seconds timeout{30};
+};
+ExitCode run_resume(const CommonOptions& common, const ResumeOptions& options);
+
+struct ForceOptions {
+  std::string host;    // shall take over; empty: this one
+  std::string phrase;  // typed beforehand; empty: asked for
+  bool is_dry_run = false;
+  std::chrono::seconds timeout{30};
+};
+/// `refused` when the phrase is not the exact one.
+ExitCode run_force(const CommonOptions& common, const ForceOptions& options);
+
 struct EventsOptions {
   bool is_follow = false;
   std::size_t newest = 50;  // at most so many at first; 0: all

@@ -40,7 +40,8 @@ void apply_heard(State& state, const Heard& heard) {
   auto& peer = state.peers[heard.from];
   peer.heard_at = state.now;
   if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
-  if (heard.beat.service_reachable > 0 && peer.beat.service_reachable == 0) peer.service_since = state.now;
+  const auto sees_most = [](const Beat& beat) { return is_majority(beat.service_reachable, beat.service_total); };
+  if (sees_most(heard.beat) && !sees_most(peer.beat)) peer.service_since = state.now;
   peer.beat = heard.beat;
   state.heard = std::max(state.heard, heard.beat.epoch);
   state.count_start = std::max(state.count_start, heard.last_confirmation);
@@ -49,14 +50,24 @@ void apply_heard(State& state, const Heard& heard) {
 
 void apply_service(State& state, const event::ServiceSeen& seen) {
   auto& service = state.service;
-  if ((seen.reachable > 0) != (service.reachable > 0) || !state.has_service_view()) service.since = state.now;
+  const bool is_poor = is_minority(seen.reachable, seen.total);
+  if (is_poor != state.is_service_poor() || !state.has_service_view()) service.since = state.now;
   service = {seen.reachable, seen.total, service.since, state.now};
+}
+
+/// How far behind in time: what was the end of the log at one observation is what a later one looks for.
+void measure_lag(LinkState& link, Lsn wal_end, TimePoint now) {
+  if (link.flush_lsn < std::min(link.target, wal_end)) return;
+  link.caught_up = link.flush_lsn >= wal_end ? now : link.target_set;
+  link.target = wal_end;
+  link.target_set = now;
 }
 
 void update_links(State& state) {
   for (const auto& link : state.facts.standbys) {
     auto [known, is_new] =
-        state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now});
+        state.links.try_emplace(link.node, LinkState{state.now, link.is_streaming, link.flush_lsn, state.now,
+                                                     state.facts.wal_end, state.now, std::nullopt});
     auto& entry = known->second;
     if (entry.is_streaming != link.is_streaming) {
       entry.is_streaming = link.is_streaming;
@@ -65,6 +76,7 @@ void update_links(State& state) {
     if (is_new || link.flush_lsn > entry.flush_lsn || link.flush_lsn >= state.facts.wal_end)
       entry.progressed = state.now;
     entry.flush_lsn = link.flush_lsn;
+    measure_lag(entry, state.facts.wal_end, state.now);
   }
   for (auto& [node, entry] : state.links) {
     const bool is_listed =
@@ -263,13 +275,9 @@ void learn_epoch(State& state, Epoch epoch) {
 }
 
 /// A standby that is removed again and again is added again later and later.
-void count_flap(State& state, const NodeSet& remaining) {
+void count_flaps(State& state, const NodeSet& remaining) {
   for (const auto& node : state.other_members()) {
-    if (remaining.contains(node)) continue;
-    auto& flap = state.flaps[node];
-    if (state.now - flap.last > damping_window) flap.count = 0;
-    ++flap.count;
-    flap.last = state.now;
+    if (!remaining.contains(node)) state.count_flap(node);
   }
 }
 
@@ -291,7 +299,7 @@ void watch_record(State& state) {
 
 void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revision) {
   const TimePoint sent = state.pending ? state.pending->sent : state.now;
-  if (swap.purpose == SwapPurpose::remove) count_flap(state, swap.next.members);
+  if (swap.purpose == SwapPurpose::remove) count_flaps(state, swap.next.members);
   state.store.record = VersionedRecord{swap.next, revision};
   if (swap.history && state.history_of(swap.history->epoch) == nullptr) {
     state.store.history.push_back(*swap.history);
@@ -347,10 +355,10 @@ void swap_failed(State& state, const action::SwapRecord& swap) {
   if (swap.purpose == SwapPurpose::resign) state.hand_over.reset();
 }
 
-void adopt(State& state, const StoreView& view) {
-  const bool was_known = state.is_store_known;
-  state.is_store_known = true;
-  state.store_read_at = state.now;
+namespace {
+
+/// `was_known`: some view was known before, so that what is new in this one has just begun.
+void take_view(State& state, const StoreView& view, bool was_known) {
   const Revision seen = view.record ? view.record->revision : Revision{};
   if (view.record && seen < state.revision()) return;  // older than what is known: a stale answer
   if (state.pending && !state.pending->is_in_flight && view.record) {
@@ -379,6 +387,27 @@ void adopt(State& state, const StoreView& view) {
   watch_record(state);
 }
 
+/// What a watch shows is as good as a read of the past: it may be acted on with a transaction that compares its
+/// revision. Not by the holder, who believes its own answers only (R2), not beside a transaction of one's own, and only
+/// within the epoch that is known, for the history comes with a read.
+void apply_hint(State& state, const event::StoreHint& hint) {
+  state.hinted = std::max(state.hinted, hint.revision);
+  const Record* known = state.record();
+  if (!hint.record || known == nullptr || hint.revision <= state.revision() || hint.record->epoch != known->epoch)
+    return;
+  if (state.is_holder() || state.pending) return;
+  take_view(state, {VersionedRecord{*hint.record, hint.revision}, state.store.history}, true);
+}
+
+}  // namespace
+
+void adopt(State& state, const StoreView& view) {
+  const bool was_known = state.is_store_known;
+  state.is_store_known = true;
+  state.store_read_at = state.now;
+  take_view(state, view, was_known);
+}
+
 void apply(State& state, const Event& event, Output& output) {
   if (const auto* heard = std::get_if<Heard>(&event)) {
     apply_heard(state, *heard);
@@ -387,7 +416,7 @@ void apply(State& state, const Event& event, Output& output) {
   } else if (std::holds_alternative<event::PostgresExited>(event)) {
     apply_exit(state);
   } else if (const auto* hint = std::get_if<event::StoreHint>(&event)) {
-    state.hinted = std::max(state.hinted, hint->revision);
+    apply_hint(state, *hint);
   } else if (std::holds_alternative<event::StopAsked>(event)) {
     state.is_stopping = true;
   } else if (const auto* asked = std::get_if<event::SwitchoverAsked>(&event)) {

@@ -18,8 +18,8 @@ struct Beat {
   std::uint32_t timeline = 0;
   Lsn wal_end = {};
   bool is_receiving = false;
-  // Service-side targets (gateway, balancers) that answer the sender, of how many; total 0: none are configured, or the
-  // sender has not looked lately. The part between 0 and total decides nothing, only "none" and "some" do.
+  // Service-side targets (managers, balancers, a gateway) that answer the sender, of how many; total 0: none are
+  // configured, or the sender has not looked lately. Fewer or more than half decides, the number in between nothing.
   std::uint16_t service_reachable = 0;
   std::uint16_t service_total = 0;
   bool operator==(const Beat&) const = default;

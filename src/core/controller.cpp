@@ -72,6 +72,7 @@ TimePoint next_wake(const State& state) {
   consider(state.permit_until());
   consider(state.count_start + state.timers().grace);
   consider(state.gate_failed_until);
+  if (state.shut_asked == state.now && state.hand_over) wake = std::min(wake, state.now + std::chrono::milliseconds(1));
   consider(state.store_retry_at);
   consider(state.read_retry_at);
   consider(state.postgres_retry_at);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -47,9 +48,13 @@ struct PostgresSeen {
   PostgresFacts facts;
 };
 struct PostgresExited {};  // the postmaster ended (pidfd)
+/// A watch saw the record change: worth a read. The record as it was at that revision comes with it when the watch
+/// showed it; it may be older than what etcd holds now, it was never different. When it comes is no measure of
+/// anything.
 struct StoreHint {
   Revision revision;
-};  // a watch saw something: worth a read, decides nothing
+  std::optional<Record> record;
+};
 struct StopAsked {};  // the agent itself must end: hand over if possible, stop PostgreSQL
 struct SwitchoverAsked {
   std::uint64_t ask = 0;
@@ -65,13 +70,14 @@ struct PauseAsked {
   Duration length{0};
   std::string until;  // wall time for people
 };
-/// Ends the pause before its time. Ask the holder. Refused with: not_primary, not_paused, busy. It takes effect when
+/// Ends the pause before its time. Ask the holder. Refused with: not_primary, not_paused, no_name. It takes effect when
 /// all members confirm heartbeats again.
 struct ResumeAsked {
   std::uint64_t ask = 0;
+  std::string by = {};
 };
-/// How many of the service-side targets answer this agent, sent after every look and at least every second. A look
-/// older than 3 s counts as none.
+/// How many of the service-side targets answer this agent, sent when that changed and about every second. A look
+/// older than 3 s does not count.
 struct ServiceSeen {
   std::uint16_t reachable = 0;
   std::uint16_t total = 0;  // 0: none are configured
@@ -85,8 +91,9 @@ struct ForceAsked {
   std::string by;
   bool confirmed_fenced = false;
 };
-/// Shutting the gate failed; what is open by itself ends at `until` (own boot clock). A resignation waits for that
-/// while PostgreSQL runs. Also sent with a moment in the past, or not at all, when it worked.
+/// Shutting the gate (or making it shorter) failed; what is open by itself ends at `until` (own boot clock). A
+/// resignation waits for that while PostgreSQL runs. Sent before any other event once the step that asked for it is
+/// over; not at all, or with a moment in the past, when it worked.
 struct GateFailed {
   TimePoint until;
 };

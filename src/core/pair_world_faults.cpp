@@ -67,7 +67,7 @@ Answer PairWorld::pause(const std::string& holder, Duration length) {
   return ask(holder, event::PauseAsked{1, "ann", "maintenance", length, "later"});
 }
 
-Answer PairWorld::resume(const std::string& holder) { return ask(holder, event::ResumeAsked{1}); }
+Answer PairWorld::resume(const std::string& holder) { return ask(holder, event::ResumeAsked{1, "operator"}); }
 
 Answer PairWorld::force(const std::string& name, bool is_confirmed) {
   return ask(name, event::ForceAsked{1, "ann", is_confirmed});

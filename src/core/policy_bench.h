@@ -146,7 +146,7 @@ inline State primary(NodeSet members = {db1, db2}) {
   state.facts.served = epoch3;
   state.facts.standbys = {{db2, true, Lsn{200}}};
   const TimePoint long_ago = state.now - std::chrono::minutes(1);
-  state.links[db2] = LinkState{long_ago, true, Lsn{200}, state.now};
+  state.links[db2] = LinkState{long_ago, true, Lsn{200}, state.now, Lsn{200}, state.now, state.now};
   state.won = state.promoted = state.opened = state.address_epoch = epoch3;
   state.won_at = long_ago;
   state.has_opened = state.is_cut = state.is_checkpointed = true;

@@ -62,7 +62,7 @@ TEST(MinCopies, opens_again_when_a_standby_was_added_without_waiting_for_it_to_b
   State state = short_of_copies();
   end(state, Slot::postgres, Certainty::done);
   hear(state, db2, PostgresRun::standby);
-  state.links[db2] = LinkState{state.now, true, Lsn{300}, state.now};
+  state.links[db2] = LinkState{state.now, true, Lsn{300}, state.now, Lsn{300}, state.now, state.now};
   decide(state);  // add_member begins
   const auto names = decide(state);
   ASSERT_NE(names.find<action::SetNames>(), nullptr);
@@ -89,7 +89,7 @@ TEST(MinCopies, a_taker_waits_for_a_copy_and_does_not_resign_when_it_comes_late)
   state.now = state.now + seconds(20);
   state.store_read_at = state.facts_at = state.now;
   hear(state, db1, PostgresRun::standby);
-  state.links[db1] = LinkState{state.now, true, Lsn{300}, state.now};
+  state.links[db1] = LinkState{state.now, true, Lsn{300}, state.now, Lsn{300}, state.now, state.now};
   decide(state);
   decide(state);
   end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{250}});

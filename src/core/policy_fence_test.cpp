@@ -39,11 +39,23 @@ TEST(Policy, an_older_confirmation_never_shortens_the_permit) {
 
 TEST(Policy, sets_the_gate_to_the_end_of_the_permit_and_never_beyond) {
   State state = primary();
-  state.now = state.now + ms(60);
+  state.now = state.now + ms(120);
   const auto decided = after(state, Heard{db2, state.peers[db2].beat, state.now - ms(10), TimePoint{}});
   ASSERT_NE(decided.find<action::RefreshGate>(), nullptr);
   EXPECT_EQ(decided.find<action::RefreshGate>()->until, state.now - ms(10) + ms(500));
   EXPECT_EQ(decided.find<action::RefreshGate>()->epoch, epoch3);
+}
+
+TEST(Policy, leaves_the_gate_alone_while_it_has_long_to_live_and_uses_up_the_permit_all_the_same) {
+  State state = primary();
+  state.now = state.now + ms(60);
+  const auto early = after(state, Heard{db2, state.peers[db2].beat, state.now, TimePoint{}});
+  EXPECT_EQ(early.find<action::RefreshGate>(), nullptr) << "440 ms are left";
+  const TimePoint until = state.permit_until();
+  state.now = state.now + ms(50);  // nothing more is heard
+  const auto later = after(state, event::Tick{});
+  ASSERT_NE(later.find<action::RefreshGate>(), nullptr);
+  EXPECT_EQ(later.find<action::RefreshGate>()->until, until);
 }
 
 TEST(Policy, a_holder_alone_in_s_needs_no_confirmation) {
@@ -257,6 +269,7 @@ TEST(Policy, resigns_with_a_sick_disk_after_t_sick_if_somebody_can_take_over) {
   const auto decided = decide(state);
   EXPECT_EQ(decided.last(), "resign_sick");
   EXPECT_GE(decided.place<action::ShutGate>(), 0);
+  state.now = state.now + ms(1);
   EXPECT_NE(decide(state).swap(SwapPurpose::resign), nullptr);
   State alone = primary({db1});
   alone.facts.write_probe_age = ms(3000);

@@ -207,7 +207,7 @@ TEST(Policy, removes_a_member_whose_server_is_down_or_does_not_stream_or_flush) 
   hear(down, db2, PostgresRun::stopped);
   EXPECT_TRUE(decide(down).fired("remove_member"));
   State silent = primary();
-  silent.links[db2] = LinkState{silent.now - ms(400), false, Lsn{200}, silent.now};
+  silent.links[db2] = LinkState{silent.now - ms(400), false, Lsn{200}, silent.now, Lsn{200}, silent.now, {}};
   EXPECT_TRUE(decide(silent).fired("remove_member"));
   State stuck = primary();
   stuck.links[db2].progressed = stuck.now - ms(800);
@@ -219,7 +219,7 @@ TEST(Policy, removes_a_member_whose_server_is_down_or_does_not_stream_or_flush) 
 
 TEST(Policy, does_not_take_a_late_observation_for_a_dead_link) {
   State state = primary();
-  state.links[db2] = LinkState{state.now - ms(100), false, Lsn{200}, state.now - ms(100)};
+  state.links[db2] = LinkState{state.now - ms(100), false, Lsn{200}, state.now - ms(100), Lsn{200}, state.now, {}};
   state.facts_at = state.now;
   state.now = state.now + ms(390);
   state.peers[db2].confirmed = state.now;
@@ -237,6 +237,53 @@ State adding() {
 TEST(Policy, adds_a_standby_only_after_it_streamed_for_t_stable) {
   State state = primary({db1});
   state.links[db2].since = state.now - ms(1999);
+  EXPECT_FALSE(decide(state).fired("add_member"));
+  state.now = state.now + ms(1);
+  EXPECT_TRUE(decide(state).fired("add_member"));
+}
+
+void observe_standby(State& state, Lsn flush, Lsn end) {
+  state.facts.wal_end = end;
+  state.facts.standbys = {{db2, true, flush}};
+  hear(state, db2, PostgresRun::standby);
+  after(state, event::PostgresSeen{state.facts});
+}
+
+TEST(Policy, adds_a_standby_only_when_it_keeps_up_because_commits_will_wait_for_it) {
+  State state = primary({db1});
+  state.links[db2] = LinkState{state.now - ms(5000), true, Lsn{200}, state.now, Lsn{900}, state.now, std::nullopt};
+  // Its flush moves all the time, and never reaches what was written 250 ms before.
+  for (std::uint64_t step = 1; step <= 8; ++step) {
+    state.now = state.now + ms(250);
+    observe_standby(state, Lsn{200 + 50 * step}, Lsn{900 + 50 * step});
+    EXPECT_FALSE(state.add) << step;
+  }
+  // Now it does, although more was written meanwhile.
+  state.now = state.now + ms(250);
+  observe_standby(state, Lsn{1300}, Lsn{1400});
+  state.now = state.now + ms(250);
+  observe_standby(state, Lsn{1400}, Lsn{1500});
+  ASSERT_TRUE(state.add);
+  EXPECT_EQ(state.add->node, db2);
+}
+
+TEST(Policy, gives_up_an_add_whose_standby_stops_flushing_because_commits_wait_for_it) {
+  State state = adding();
+  decide(state);  // the names, with the barrier
+  end(state, Slot::postgres, Certainty::done, payload::Mark{Lsn{250}});
+  state.facts.wal_end = Lsn{250};
+  state.facts_at = state.links[db2].progressed + ms(799);
+  EXPECT_FALSE(decide(state).fired("abandon_add"));
+  state.facts_at = state.links[db2].progressed + ms(800);
+  EXPECT_TRUE(decide(state).fired("abandon_add"));
+  EXPECT_FALSE(state.add);
+  // And not again at once: it must behave for T_stable first.
+  state.links[db2].progressed = state.facts_at;
+  state.links[db2].caught_up = state.facts_at;
+  state.names = NodeSet{};
+  state.slots.clear();
+  state.now = state.now + ms(1999);
+  hear(state, db2, PostgresRun::standby);
   EXPECT_FALSE(decide(state).fired("add_member"));
   state.now = state.now + ms(1);
   EXPECT_TRUE(decide(state).fired("add_member"));

@@ -253,7 +253,7 @@ TEST(Policy, the_same_or_an_older_revision_resolves_nothing) {
 
 TEST(Policy, reads_the_record_on_a_hint_and_now_and_then) {
   State hinted = standby();
-  EXPECT_NE(after(hinted, event::StoreHint{Revision{11}}).find<action::ReadStore>(), nullptr);
+  EXPECT_NE(after(hinted, event::StoreHint{Revision{11}, std::nullopt}).find<action::ReadStore>(), nullptr);
   State idle = standby();
   EXPECT_EQ(decide(idle).find<action::ReadStore>(), nullptr);
   idle.store_read_at = idle.now - std::chrono::seconds(2);

@@ -2,6 +2,9 @@
 // from an old copy.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "core/controller.h"
 #include "core/policy_bench.h"
 
 namespace gemel::core::testing {
@@ -156,15 +159,16 @@ TEST(Damping, the_cause_goes_from_the_resignation_into_the_history) {
 
 // ---- service side ----
 
-/// db1 reaches none for 2 s, db2 reaches one of two for 2 s.
+/// db1 reaches one of three for 2 s, db2 reaches two of three for 2 s; etcd answered db1 meanwhile.
 State cut_from_clients() {
   State state = primary();
-  after(state, event::ServiceSeen{0, 2});
+  after(state, event::ServiceSeen{1, 3});
   Beat beat = state.peers[db2].beat;
-  beat.service_reachable = 1;
-  beat.service_total = 2;
+  beat.service_reachable = 2;
+  beat.service_total = 3;
   after(state, Heard{db2, beat, state.now, TimePoint{}});
   state.now = state.now + seconds(2);
+  state.store_read_at = state.now;
   state.facts_at = state.links[db2].progressed = state.now;
   after(state, Heard{db2, beat, state.now, TimePoint{}});
   return state;
@@ -188,15 +192,49 @@ TEST(Service, does_nothing_too_early_or_blind_or_without_targets) {
     after(state, Heard{db2, beat, state.now, TimePoint{}});
     state.now = state.now + wait;
     state.facts_at = state.links[db2].progressed = state.now;
+    state.store_read_at = state.now;
     after(state, Heard{db2, beat, state.now, TimePoint{}});
     return state.hand_over.has_value();
   };
-  EXPECT_TRUE(yields({0, 2}, {1, 2}, seconds(2)));
-  EXPECT_FALSE(yields({0, 2}, {1, 2}, ms(1999)));
+  EXPECT_TRUE(yields({0, 2}, {2, 2}, seconds(2)));
+  EXPECT_TRUE(yields({0, 1}, {1, 1}, seconds(2)));
+  EXPECT_TRUE(yields({1, 3}, {2, 3}, seconds(2)));
+  EXPECT_FALSE(yields({0, 2}, {2, 2}, ms(1999)));
   EXPECT_FALSE(yields({1, 2}, {2, 2}, seconds(2)));
+  EXPECT_FALSE(yields({2, 3}, {3, 3}, seconds(2)));
+  EXPECT_FALSE(yields({0, 2}, {1, 2}, seconds(2)));
   EXPECT_FALSE(yields({0, 2}, {0, 2}, seconds(2)));
-  EXPECT_FALSE(yields({0, 0}, {1, 2}, seconds(2)));
-  EXPECT_FALSE(yields({0, 2}, {1, 2}, ms(3001)));  // the own look is too old
+  EXPECT_FALSE(yields({0, 0}, {2, 2}, seconds(2)));
+  EXPECT_FALSE(yields({0, 2}, {2, 2}, ms(3001)));  // the own look is too old
+}
+
+TEST(Service, does_not_stop_what_it_could_not_resign_from) {
+  State state = primary();
+  after(state, event::ServiceSeen{0, 3});
+  Beat beat = state.peers[db2].beat;
+  beat.service_reachable = beat.service_total = 3;
+  after(state, Heard{db2, beat, state.now, TimePoint{}});
+  state.store_read_at = state.now - ms(1);
+  state.now = state.now + seconds(2);
+  state.facts_at = state.links[db2].progressed = state.now;
+  after(state, Heard{db2, beat, state.now, TimePoint{}});
+  EXPECT_FALSE(state.hand_over.has_value()) << "etcd has not answered since the targets were lost";
+  state.store_read_at = state.now;
+  after(state, Heard{db2, beat, state.now, TimePoint{}});
+  EXPECT_TRUE(state.hand_over.has_value());
+}
+
+TEST(Service, counts_from_when_the_minority_began) {
+  State state = primary();
+  after(state, event::ServiceSeen{3, 3});
+  state.now = state.now + seconds(1);
+  after(state, event::ServiceSeen{1, 3});
+  const TimePoint since = state.now;
+  state.now = state.now + seconds(1);
+  after(state, event::ServiceSeen{0, 3});
+  EXPECT_EQ(state.service.since, since);
+  after(state, event::ServiceSeen{2, 3});
+  EXPECT_EQ(state.service.since, state.now);
 }
 
 TEST(Service, is_damped_for_a_minute) {
@@ -225,6 +263,23 @@ TEST(Gate, a_resignation_with_postgresql_running_waits_until_the_gate_has_ended_
   state.now = state.now + ms(400);
   hear(state, db2, PostgresRun::standby);
   EXPECT_NE(decide(state).swap(SwapPurpose::resign), nullptr);
+}
+
+TEST(Gate, a_resignation_with_postgresql_running_is_sent_a_step_after_the_gate_was_told_to_shut) {
+  State state = primary();
+  state.facts.write_probe_age = ms(3000);
+  Controller controller(state);
+  const auto shutting = controller.step({state.now, event::Tick{}});
+  const auto is_swap = [](const Action& action) { return std::holds_alternative<action::SwapRecord>(action.kind); };
+  const auto is_shut = [](const Action& action) { return std::holds_alternative<action::ShutGate>(action.kind); };
+  EXPECT_TRUE(std::ranges::any_of(shutting.start, is_shut));
+  EXPECT_FALSE(std::ranges::any_of(shutting.start, is_swap)) << "nobody knows yet whether it is shut";
+  ASSERT_LE(shutting.wake_at, state.now + ms(1));
+  Controller told = controller;
+  const auto next = controller.step({shutting.wake_at, event::Tick{}});
+  EXPECT_TRUE(std::ranges::any_of(next.start, is_swap));
+  (void)told.step({state.now, event::GateFailed{state.now + ms(400)}});
+  EXPECT_FALSE(std::ranges::any_of(told.step({shutting.wake_at, event::Tick{}}).start, is_swap));
 }
 
 // ---- etcd restored from an old copy ----

@@ -45,9 +45,9 @@ TEST(Pause, is_refused_with_the_reason) {
   busy.hand_over = HandOver{};
   EXPECT_EQ(reason(busy, ten_minutes()), "busy");
   State elsewhere = standby();
-  EXPECT_TRUE(after(elsewhere, event::ResumeAsked{8}).output.answers.at(0).text.contains("db1"));
+  EXPECT_TRUE(after(elsewhere, event::ResumeAsked{8, "ops"}).output.answers.at(0).text.contains("db1"));
   State running = primary();
-  EXPECT_EQ(after(running, event::ResumeAsked{8}).output.answers.at(0).reason, "not_paused");
+  EXPECT_EQ(after(running, event::ResumeAsked{8, "ops"}).output.answers.at(0).reason, "not_paused");
   State paused = paused_primary();
   EXPECT_EQ(after(paused, event::SwitchoverAsked{9, db2}).output.answers.at(0).reason, "paused");
 }
@@ -100,7 +100,7 @@ TEST(Pause, gives_no_lease_to_a_run_that_did_not_send_it) {
 
 TEST(Pause, ends_the_lease_the_moment_its_end_is_sent) {
   State state = paused_primary();
-  const auto decided = after(state, event::ResumeAsked{8});
+  const auto decided = after(state, event::ResumeAsked{8, "ops"});
   ASSERT_NE(decided.swap(SwapPurpose::resume), nullptr);
   EXPECT_EQ(decided.swap(SwapPurpose::resume)->next.state, RecordState::normal);
   EXPECT_FALSE(decided.swap(SwapPurpose::resume)->next.pause.has_value());
@@ -112,7 +112,7 @@ TEST(Pause, ends_the_lease_the_moment_its_end_is_sent) {
 TEST(Pause, is_not_ended_early_without_ordinary_permits) {
   State state = paused_primary();
   state.now = state.now + seconds(20);
-  EXPECT_EQ(after(state, event::ResumeAsked{8}).swap(SwapPurpose::resume), nullptr);
+  EXPECT_EQ(after(state, event::ResumeAsked{8, "ops"}).swap(SwapPurpose::resume), nullptr);
   state.pending.reset();  // a removal that was sent meanwhile
   state.slots.clear();
   hear(state, db2, PostgresRun::standby);

@@ -79,16 +79,19 @@ void shut_without_permit(State& state, Decision& decision) {
   decision.note(NoteLevel::warn, "no permit: not every member of " + to_string(state.record()->members) +
                                      " confirmed a heartbeat within the lease; the gate is shut");
   decision.start(action::ShutGate{});
-  state.shut_since = state.now;
+  state.shut_asked = state.shut_since.emplace(state.now);
   state.refreshed_until = TimePoint{};
 }
 
 bool wants_refresh(const State& state) {
   if (!state.is_serving() || !has_permit(state)) return false;
+  const TimePoint until = state.permit_until();
   // Also when it became shorter: with an add in flight one more member must confirm, and the kernel keeps the gate open
   // by itself if this agent ends now.
-  return state.shut_since || state.refreshed_until > state.permit_until() ||
-         state.permit_until() - state.refreshed_until >= state.timers().hb / 2;
+  if (state.shut_since || state.refreshed_until > until) return true;
+  // Every refresh is a transaction of the kernel's packet filter: not one for each heartbeat while there is time.
+  const bool is_worth_it = until - state.refreshed_until >= state.timers().hb / 2;
+  return is_worth_it && state.refreshed_until - state.now < state.timers().lease * 4 / 5;
 }
 
 void refresh_gate(State& state, Decision& decision) {
@@ -182,7 +185,10 @@ std::span<const Rule> fence() { return table; }
 
 void stop_serving(State& state, Decision& decision) {
   // A server that was ended behind an open gate no longer counts as serving; what was opened for it must shut.
-  if (state.is_serving() || state.address_epoch.value != 0) decision.start(action::ShutGate{});
+  if (state.is_serving() || state.address_epoch.value != 0) {
+    decision.start(action::ShutGate{});
+    state.shut_asked = state.now;
+  }
   if (state.address_epoch.value != 0 || state.may_hold_address) decision.start(action::DropAddress{});
   state.opened = Epoch{};
   state.address_epoch = Epoch{};

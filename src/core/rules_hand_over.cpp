@@ -60,21 +60,27 @@ std::optional<NodeId> service_successor(const State& state) {
   const auto best = state.best_successor();
   if (!best) return std::nullopt;
   const auto& peer = state.peers.at(*best);
-  const bool sees_some = peer.beat.service_total > 0 && peer.beat.service_reachable > 0;
-  return sees_some && state.now - peer.service_since >= service_patience ? best : std::nullopt;
+  const bool sees_most = is_majority(peer.beat.service_reachable, peer.beat.service_total);
+  return sees_most && state.now - peer.service_since >= service_patience ? best : std::nullopt;
+}
+
+/// Managers and balancers are the voters of most sites: a holder that reaches none of them could stop, but not resign.
+bool has_read_since(const State& state, TimePoint moment) {
+  return state.store_read_at && *state.store_read_at >= moment;
 }
 
 bool is_cut_from_clients(const State& state) {
   return state.is_serving() && !state.hand_over && !state.is_stopping && !state.is_paused() &&
-         state.has_service_view() && state.service.reachable == 0 &&
-         state.now - state.service.since >= service_patience &&
-         state.take_overs(Cause::service, service_damping) == 0 && service_successor(state);
+         state.is_service_poor() && state.now - state.service.since >= service_patience &&
+         has_read_since(state, state.service.since) && state.take_overs(Cause::service, service_damping) == 0 &&
+         service_successor(state);
 }
 
 /// A gate that could not be shut ends by itself: until then whoever resigns with PostgreSQL running could still serve.
+/// Whether it was shut is known in the step after the one that asked for it.
 bool may_gate_be_open(const State& state) {
   const bool is_up = state.facts.run == PostgresRun::primary || state.facts.run == PostgresRun::starting;
-  return is_up && state.now < state.gate_failed_until;
+  return is_up && (state.now < state.gate_failed_until || state.now == state.shut_asked);
 }
 
 bool is_server_up(const State& state) {
@@ -113,8 +119,8 @@ constexpr Rule table[] = {
        s.hand_over = HandOver{NodeId{}, HandOverStage::resign, s.now, Cause::slow};
      }},
     {"yield_service", "switchover",
-     "serving, reaches no service-side target for 2 s, a successor reaches one for 2 s, none of this in the last "
-     "minute",
+     "serving, reaches fewer than half of the service-side targets for 2 s but etcd, a successor reaches more than "
+     "half for 2 s, none of this in the last minute",
      "hand over to it as planned", true, is_cut_from_clients,
      [](State& s, Decision& d) {
        d.note(NoteLevel::error, "clients do not reach this host: hands over to " + service_successor(s)->name);

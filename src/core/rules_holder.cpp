@@ -69,6 +69,12 @@ void open(State& state, Decision& decision) {
   decision.start(action::TakeAddress{state.opened});
 }
 
+/// Against the time of the last observation, not of now: a late observation is no proof of a dead link.
+bool does_not_flush(const State& state, const LinkState& link) {
+  // Twice: a busy disk may pause longer than a network.
+  return state.facts_at - link.progressed >= 2 * state.timers().suspect;
+}
+
 /// Why the holder cannot keep `node` in S, or empty.
 std::string_view trouble_with(const State& state, const NodeId& node) {
   const auto suspect = state.timers().suspect;
@@ -81,10 +87,8 @@ std::string_view trouble_with(const State& state, const NodeId& node) {
     return "its PostgreSQL is down";
   const auto link = state.links.find(node);
   if (link == state.links.end()) return state.now - state.won_at >= 2 * suspect ? "does not stream" : "";
-  // Against the time of the last observation, not of now: a late observation is no proof of a dead link.
   if (!link->second.is_streaming && state.facts_at - link->second.since >= suspect) return "does not stream";
-  // Twice: a busy disk may pause longer than a network.
-  if (state.facts_at - link->second.progressed >= 2 * suspect) return "does not flush";
+  if (does_not_flush(state, link->second)) return "does not flush";
   return "";
 }
 
@@ -109,11 +113,24 @@ bool is_streaming(const State& state, const NodeId& node) {
   return link != state.links.end() && link->second.is_streaming;
 }
 
+/// Once the names hold it, every commit waits for it: so it must be no further behind than a member may be.
+bool is_close(const State& state, const LinkState& link) {
+  return link.caught_up && state.facts_at - *link.caught_up < 2 * state.timers().suspect;
+}
+
+/// Since when it streams and has not disappointed.
+TimePoint well_since(const State& state, const NodeId& node) {
+  const auto flap = state.flaps.find(node);
+  const TimePoint streaming = state.links.at(node).since;
+  return flap == state.flaps.end() ? streaming : std::max(streaming, flap->second.last);
+}
+
 std::optional<NodeId> candidate_to_add(const State& state) {
   if (state.other_members().size() >= state.config.sync_standbys) return std::nullopt;
   for (const auto& node : state.config.databases) {
     if (node == state.self || state.is_member(node) || !state.is_fresh(node) || !is_streaming(state, node)) continue;
-    if (state.now - state.links.at(node).since >= state.stable_time(node)) return node;
+    if (is_close(state, state.links.at(node)) && state.now - well_since(state, node) >= state.stable_time(node))
+      return node;
   }
   return std::nullopt;
 }
@@ -123,8 +140,10 @@ bool is_adding(const State& state) {
 }
 
 bool is_add_hopeless(const State& state) {
-  return is_adding(state) && (state.now - state.add->started >= add_limit || !state.is_fresh(state.add->node) ||
-                              !is_streaming(state, state.add->node));
+  if (!is_adding(state)) return false;
+  const auto& node = state.add->node;
+  return state.now - state.add->started >= add_limit || !state.is_fresh(node) || !is_streaming(state, node) ||
+         does_not_flush(state, state.links.at(node));
 }
 
 bool is_add_ready(const State& state) {
@@ -211,10 +230,11 @@ constexpr Rule table[] = {
               s.may_retry_store();
      },
      remove_member},
-    {"abandon_add", "R3", "the standby being added went away, or 15 s passed", "take it off the names again", true,
-     is_add_hopeless,
+    {"abandon_add", "R3", "the standby being added went away or does not flush, or 15 s passed",
+     "take it off the names again", true, is_add_hopeless,
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "gives up adding " + s.add->node.name);
+       s.count_flap(s.add->node);
        s.add.reset();
      }},
     {"set_names", "R3", "the names in effect are not S - {self} plus the standby being added",
@@ -230,8 +250,8 @@ constexpr Rule table[] = {
      [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
     {"complete_history", "R10", "checkpointed, the history of this epoch is incomplete",
      "write timeline and switch position", true, needs_history, complete_history},
-    {"add_member", "R3", "a standby streams for T_stable and is not in S", "put it on the names, with the barrier",
-     true,
+    {"add_member", "R3", "a standby streams for T_stable, keeps up and is not in S",
+     "put it on the names, with the barrier", true,
      [](const State& s) {
        return is_leading(s) && !s.add && !s.pending && !s.hand_over && !s.is_stopping && s.is_checkpointed &&
               s.names == desired_names(s) && candidate_to_add(s);

@@ -86,6 +86,13 @@ Duration State::stable_time(const NodeId& node) const {
   return std::max(timers().stable, std::min(timers().stable * (1U << doublings), longest));
 }
 
+void State::count_flap(const NodeId& node) {
+  auto& flap = flaps[node];
+  if (now - flap.last > damping_window) flap.count = 0;
+  ++flap.count;
+  flap.last = now;
+}
+
 int State::take_overs(Cause cause, Duration window) const {
   int count = 0;
   const HistoryEntry* before = nullptr;

@@ -19,7 +19,7 @@ struct PeerState {
   TimePoint heard_at;
   std::optional<TimePoint> confirmed;  // newest send time it confirmed, our clock
   Beat beat;
-  TimePoint service_since;  // since when it reaches some service-side target, when it does
+  TimePoint service_since;  // since when it reaches most service-side targets, when it does
 };
 
 /// A compare-and-swap sent and not yet known to have ended (R8).
@@ -46,12 +46,15 @@ struct HandOver {
   Cause cause = Cause::switchover;
 };
 
-/// How long a standby has been streaming (or not), and whether its flush moves.
+/// How long a standby has been streaming (or not), whether its flush moves, and how far behind it is in time.
 struct LinkState {
   TimePoint since;  // of the present value of is_streaming
   bool is_streaming = false;
   Lsn flush_lsn;
-  TimePoint progressed;  // flush moved, or nothing was to flush
+  TimePoint progressed;                // flush moved, or nothing was to flush
+  Lsn target;                          // the end of the log when this mark was set
+  TimePoint target_set;                //
+  std::optional<TimePoint> caught_up;  // it has flushed all that was written by then
 };
 
 /// R11: the present pause as this run knows it.
@@ -73,7 +76,7 @@ struct ForceWish {
 struct ServiceState {
   std::uint16_t reachable = 0;
   std::uint16_t total = 0;
-  TimePoint since;  // of "none" or of "some"
+  TimePoint since;  // of "fewer than half" or of "half or more"
   TimePoint seen;
 };
 
@@ -87,6 +90,10 @@ struct FlapState {
 inline constexpr Duration damping_window = std::chrono::minutes(10);
 /// A name that no standby bears: with it among the names local writers wait while there are too few copies.
 inline const NodeId no_copy{"gemel_waits_for_a_copy"};
+
+/// Half of the targets is neither a minority nor a majority.
+constexpr bool is_minority(std::uint16_t reachable, std::uint16_t total) { return 2U * reachable < total; }
+constexpr bool is_majority(std::uint16_t reachable, std::uint16_t total) { return 2U * reachable > total; }
 
 struct InFlight {
   ActionId id;
@@ -146,6 +153,7 @@ struct State {
   // service
   TimePoint opening_since;      // T_promote counts from then: the epoch won, or the last copy it had to wait for
   TimePoint gate_failed_until;  // shutting failed: the gate may be open until then
+  TimePoint shut_asked;         // when the gate was last told to shut: word of a failure comes after that step
   Epoch opened;                 // the gate is open for this epoch
   bool has_opened = false;      // ... or was, since the epoch was won
   std::optional<TimePoint> shut_since;  // a serving primary behind a shut gate since
@@ -207,12 +215,18 @@ struct State {
   /// How long `node` must stream before it is added: longer each time it was removed lately, nothing when service waits
   /// for it.
   [[nodiscard]] Duration stable_time(const NodeId& node) const;
+  /// The standby disappointed: it was removed from S, or could not be added.
+  void count_flap(const NodeId& node);
   /// Take-overs (a holder other than the one before) for this reason that this run saw within `window`.
   [[nodiscard]] int take_overs(Cause cause, Duration window) const;
   /// Two take-overs for a crash within the window: a crash is no reason for another one, it follows the service around.
   [[nodiscard]] bool is_crash_damped() const { return take_overs(Cause::crash, damping_window) >= 2; }
   /// A look at the service-side targets that is young enough to count.
   [[nodiscard]] bool has_service_view() const;
+  /// This host reaches fewer than half of the service-side targets; false when it has not looked lately.
+  [[nodiscard]] bool is_service_poor() const {
+    return has_service_view() && is_minority(service.reachable, service.total);
+  }
   /// R5 without R11: by what its members confirmed. now + T_lease when nobody must confirm.
   [[nodiscard]] TimePoint ordinary_permit_until() const;
   /// Until when this holder may serve: R5, or R11 when that is later; at most now + T_lease.

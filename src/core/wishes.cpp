@@ -51,9 +51,10 @@ Refusal refuse_pause(const State& state, const event::PauseAsked& asked) {
   return {};
 }
 
-Refusal refuse_resume(const State& state) {
+Refusal refuse_resume(const State& state, const event::ResumeAsked& asked) {
   if (!state.is_holder()) return {"not_primary", where_to_ask(state)};
   if (state.record()->state != RecordState::paused) return {"not_paused", "the site is not paused"};
+  if (asked.by.empty()) return {"no_name", "say who ends the pause"};
   return {};
 }
 
@@ -134,9 +135,11 @@ void ask_pause(State& state, const event::PauseAsked& asked, Output& output) {
 }
 
 void ask_resume(State& state, const event::ResumeAsked& asked, Output& output) {
-  const auto [reason, text] = refuse_resume(state);
+  const auto [reason, text] = refuse_resume(state, asked);
   output.answers.push_back({asked.ask, reason.empty(), std::string(reason), reason.empty() ? "accepted" : text});
-  if (reason.empty()) state.wants_resume = true;
+  if (!reason.empty()) return;
+  output.notes.push_back({NoteLevel::info, "resume", asked.by + " asks to end the pause", state.record()->epoch});
+  state.wants_resume = true;
 }
 
 void ask_force(State& state, const event::ForceAsked& asked, Output& output) {

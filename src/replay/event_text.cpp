@@ -63,7 +63,7 @@ std::string payload_text(const core::Payload& payload) {
                  [](const core::payload::Promoted& it) {
                    return fmt::format(", timeline {} from {}", it.timeline, to_string(it.switch_lsn));
                  },
-                 [](const core::payload::Mark& it) { return ", WAL " + to_string(it.lsn); },
+                 [](const core::payload::Mark& it) { return it.lsn.value == 0 ? "" : ", WAL " + to_string(it.lsn); },
                  [](const core::payload::LastConfirmation& it) {
                    return fmt::format(", last confirmation at {}", milliseconds(it.at.since_boot));
                  }},
@@ -89,14 +89,17 @@ std::string describe(const core::Input& input, const core::State& before) {
           [&](const core::Heard& it) { return heard_text(it, input.now); },
           [](const core::event::PostgresSeen& it) { return facts_text(it.facts); },
           [](const core::event::PostgresExited&) { return std::string("PostgreSQL's postmaster ended"); },
-          [](const core::event::StoreHint& it) { return fmt::format("etcd speaks of revision {}", it.revision.value); },
+          [](const core::event::StoreHint& it) {
+            if (it.record) return "etcd shows " + view_text({core::VersionedRecord{*it.record, it.revision}, {}});
+            return fmt::format("etcd speaks of revision {}", it.revision.value);
+          },
           [](const core::event::StopAsked&) { return std::string("the agent is asked to stop"); },
           [](const core::event::SwitchoverAsked& it) {
             return "an operator asks for a switchover to " + (it.to.empty() ? "the best standby" : it.to.name);
           },
           [&](const core::event::ActionEnded& it) { return ended_text(it, before); },
           [](const core::event::PauseAsked& it) { return fmt::format("{} asks for a pause: {}", it.by, it.reason); },
-          [](const core::event::ResumeAsked&) { return std::string("an operator ends the pause"); },
+          [](const core::event::ResumeAsked& it) { return it.by + " ends the pause"; },
           [](const core::event::ServiceSeen& it) {
             return fmt::format("{} of {} service-side targets answer", it.reachable, it.total);
           },

@@ -64,11 +64,12 @@ std::vector<Input> every_kind() {
       {now, core::Heard{db2, beat, std::nullopt, TimePoint{milliseconds(-6)}}},
       {now, core::event::PostgresSeen{full_facts()}},
       {now, core::event::PostgresExited{}},
-      {now, core::event::StoreHint{Revision{11}}},
+      {now, core::event::StoreHint{Revision{11}, std::nullopt}},
+      {now, core::event::StoreHint{Revision{11}, full_view().record->record}},
       {now, core::event::StopAsked{}},
       {now, core::event::SwitchoverAsked{13, db2}},
       {now, core::event::PauseAsked{14, "ann", "new switch", milliseconds(90'000), "12:30"}},
-      {now, core::event::ResumeAsked{15}},
+      {now, core::event::ResumeAsked{15, "ops@db1"}},
       {now, core::event::ServiceSeen{2, 3}},
       {now, core::event::ForceAsked{16, "ann", true}},
       {now, core::event::GateFailed{TimePoint{milliseconds(17)}}},
@@ -114,8 +115,10 @@ TEST(InputCodec, gives_every_kind_of_event_again) {
       EXPECT_EQ(only<core::event::SwitchoverAsked>(decoded).ask, 13U);
       EXPECT_EQ(only<core::event::SwitchoverAsked>(decoded).to, db2);
     }
-    if (std::holds_alternative<core::event::StoreHint>(input.event))
+    if (const auto* hint = std::get_if<core::event::StoreHint>(&input.event)) {
       EXPECT_EQ(only<core::event::StoreHint>(decoded).revision, Revision{11});
+      EXPECT_EQ(only<core::event::StoreHint>(decoded).record, hint->record);
+    }
   }
   EXPECT_EQ(kinds.size(), std::variant_size_v<core::Event>) << "a kind of event without a sample";
   EXPECT_EQ(payloads.size(), std::variant_size_v<core::Payload>) << "a kind of payload without a sample";

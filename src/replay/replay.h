@@ -16,7 +16,7 @@ struct ReplayedStep {
   const core::Output& output;
   const core::State& after;
   std::string_view rule;   // the one that decided
-  bool is_change = false;  // another rule or record than before, an action with an end, a note or an answer
+  bool is_change = false;  // another rule or record than before, an action with an end but a read, a note or an answer
   std::string difference;  // from what was recorded, for a person; empty: none, or nothing was recorded
 };
 

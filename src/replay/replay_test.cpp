@@ -41,7 +41,7 @@ class Story {
       case 2:
         return {now_, heard(state)};
       case 3:
-        return {now_, core::event::StoreHint{Revision{static_cast<std::int64_t>(random_.below(20))}}};
+        return {now_, core::event::StoreHint{Revision{static_cast<std::int64_t>(random_.below(20))}, std::nullopt}};
       default:
         return {now_, core::event::Tick{}};
     }
@@ -119,6 +119,14 @@ TEST(Replay, goes_on_from_every_kept_state_as_the_run_did) {
     EXPECT_TRUE(whole->stretches.at(0).is_from_beginning);
     EXPECT_EQ(replay(whole->stretches.at(0), [](const auto&) {}), 0U);
   }
+}
+
+TEST(Snapshot, keeps_since_when_a_peer_reaches_the_clients_side) {
+  core::State state(db1, config(), 1);
+  state.peers[db2].service_since = TimePoint{milliseconds(17)};
+  const auto again = decode_snapshot(encode_snapshot(stamp(), state));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->state.peers.at(db2).service_since, TimePoint{milliseconds(17)});
 }
 
 TEST(Replay, tells_what_was_recorded_and_what_is_decided_now) {

@@ -27,12 +27,12 @@ BOOST_DESCRIBE_STRUCT(ShutGate, (), ())
 BOOST_DESCRIBE_STRUCT(TakeAddress, (), (epoch))
 BOOST_DESCRIBE_STRUCT(DropAddress, (), ())
 }  // namespace action
-BOOST_DESCRIBE_STRUCT(PeerState, (), (heard_at, confirmed, beat))
+BOOST_DESCRIBE_STRUCT(PeerState, (), (heard_at, confirmed, beat, service_since))
 BOOST_DESCRIBE_STRUCT(PendingSwap, (), (swap, is_in_flight, sent, was_unknown))
 BOOST_DESCRIBE_STRUCT(AddProcedure, (), (node, started, mark))
 BOOST_DESCRIBE_STRUCT(HandOver, (), (to, stage, started, cause))
 BOOST_DESCRIBE_STRUCT(PauseWatch, (), (id, known, sent))
-BOOST_DESCRIBE_STRUCT(LinkState, (), (since, is_streaming, flush_lsn, progressed))
+BOOST_DESCRIBE_STRUCT(LinkState, (), (since, is_streaming, flush_lsn, progressed, target, target_set, caught_up))
 BOOST_DESCRIBE_STRUCT(InFlight, (), (id, kind))
 BOOST_DESCRIBE_STRUCT(PauseWish, (), (asked, since))
 BOOST_DESCRIBE_STRUCT(ForceWish, (), (by, revision))
@@ -51,7 +51,7 @@ void for_each_member(State& state, Visit visit) {
          owns_bootstrap, record_since, learnt, pause, resigned_at, peers, heard, count_start, is_quiesced, service,
          facts, facts_at, links, names, promoted, fork, is_crash_unclean, is_checkpointed, is_cut, must_rewind,
          must_clone, not_receiving_since, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at,
-         has_kill_failed, opening_since, gate_failed_until, opened, has_opened, shut_since, refreshed_until,
+         has_kill_failed, opening_since, gate_failed_until, shut_asked, opened, has_opened, shut_since, refreshed_until,
          address_epoch, may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping,
          slots, next_action, said, last_rule] = state;
   visit("self", self);
@@ -95,6 +95,7 @@ void for_each_member(State& state, Visit visit) {
   visit("has_kill_failed", has_kill_failed);
   visit("opening_since", opening_since);
   visit("gate_failed_until", gate_failed_until);
+  visit("shut_asked", shut_asked);
   visit("opened", opened);
   visit("has_opened", has_opened);
   visit("shut_since", shut_since);

@@ -137,13 +137,22 @@ TimePoint boot_now() {
   return TimePoint{std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec)};
 }
 
-std::string wall_now() {
+std::string wall_now() { return wall_after(Duration::zero()); }
+
+std::string wall_after(Duration ahead) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
+  now.tv_sec += std::chrono::duration_cast<std::chrono::seconds>(ahead).count();
   tm parts{};
   gmtime_r(&now.tv_sec, &parts);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
+}
+
+void leave_blocking(std::function<void()> work) {
+  // Not the pool of run_blocking: somebody waits for that one.
+  static asio::thread_pool pool(1);
+  asio::post(pool, std::move(work));
 }
 
 Task<void> run_blocking(std::function<void()> work) {

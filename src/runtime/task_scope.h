@@ -56,10 +56,15 @@ Task<void> sleep_for(Duration time);
 TimePoint boot_now();
 /// "2026-01-31T12:00:00.123Z", wall clock, for logs and JSON only.
 std::string wall_now();
+/// The same, `ahead` from now.
+std::string wall_after(Duration ahead);
 
 /// Runs `work` on the small pool of blocking threads (two) and resumes on the loop; an exception of `work` is rethrown
 /// here. For fsync, file reads and libraries that block. Cancelling does not stop the work; it still runs to its end
 /// before this returns. The io_context must live until then.
 Task<void> run_blocking(std::function<void()> work);
+/// Leaves work to one further thread; nobody waits for its end, and when the process ends it may not be done. It owns
+/// all that it touches and throws nothing. Any thread.
+void leave_blocking(std::function<void()> work);
 
 }  // namespace gemel::runtime

@@ -227,6 +227,7 @@ class World {
   Pool<Datagram> datagrams_;
   Pool<Request> requests_;
   Pool<core::action::SwapRecord> late_swaps_;
+  Pool<core::VersionedRecord> watched_;
   HostMask members_ = 0;
   bool lose_answer_ = false;
   std::optional<Duration> delay_swap_;

@@ -136,12 +136,15 @@ void World::hint_all() {
     hit(Mark::watch_gap);
     return;
   }
-  const Revision revision = etcd_.view().record->revision;
   for (const auto& host : hosts_) {
-    agenda_.after(milliseconds(1) + network_.delay(etcd_.leader(), host.place, random_),
-                  [this, place = host.place, revision] {
+    const auto number = watched_.put(*etcd_.view().record);
+    // A member that lags behind the others shows its watchers the past as well.
+    const Duration lag = is_reading_stale_ ? milliseconds(random_.below(500)) : Duration::zero();
+    agenda_.after(milliseconds(1) + lag + network_.delay(etcd_.leader(), host.place, random_),
+                  [this, place = host.place, number] {
+                    auto [record, revision] = watched_.take(number);
                     if (etcd_.serves(place, network_, is_place_up_, now()))
-                      feed(hosts_[place], core::event::StoreHint{revision});
+                      feed(hosts_[place], core::event::StoreHint{revision, std::move(record)});
                   });
   }
 }

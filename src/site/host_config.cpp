@@ -85,6 +85,9 @@ void read_network(TomlReader& reader, const TableView& root, HostConfig& config)
   config.interface = reader.string(*network, "interface", Need::required).value_or("");
   config.vip = read_floating(reader, *network, "vip");
   config.vip6 = read_floating(reader, *network, "vip6");
+  if (const auto* targets = reader.array(*network, "service_targets", Need::optional)) {
+    for (const auto& node : *targets) config.service_targets.push_back(node.value_or(std::string()));
+  }
 }
 
 void read_concepts(TomlReader& reader, const TableView& view, Host& host) {
@@ -135,6 +138,8 @@ void read_database(TomlReader& reader, const TableView& root, HostConfig& config
       reader.string(*view, "program_directory", Need::optional).value_or(DatabaseSettings().program_directory.string());
   config.min_copies =
       static_cast<unsigned>(reader.integer(*view, "min_copies", {1, most_copies}, Need::optional).value_or(1));
+  config.sync_standbys =
+      static_cast<unsigned>(reader.integer(*view, "sync_standbys", {1, most_copies}, Need::optional).value_or(1));
 }
 
 void read_directories(TomlReader& reader, const TableView& root, Directories& directories) {
@@ -218,6 +223,13 @@ std::optional<std::string> HostConfig::database_address() const {
   return std::nullopt;
 }
 
+std::vector<std::string> HostConfig::service_targets_of_self() const {
+  const auto own = self().addresses();
+  std::vector<std::string> others = service_targets;
+  std::erase_if(others, [&](const std::string& target) { return std::ranges::count(own, target) != 0; });
+  return others;
+}
+
 Result<HostConfig> parse_host_config(const std::string& text, const std::string& name) {
   TomlReader reader(name);
   const auto document = reader.parse(text);
@@ -257,10 +269,11 @@ std::string to_toml(const HostConfig& config) {
   text += line("self", config.self_name);
   text += fmt::format("\n[network]\nsubnets = {}\n", quoted_list(config.subnets)) + line("interface", config.interface);
   text += floating_line("vip", config.vip) + floating_line("vip6", config.vip6);
+  text += fmt::format("service_targets = {}\n", quoted_list(config.service_targets));
   text +=
       "\n[database]\n" + line("user", config.database.application_user) + line("name", config.database.database_name);
   text += line("program_directory", config.database.program_directory.string());
-  text += fmt::format("min_copies = {}\n\n[timers]\n", config.min_copies);
+  text += fmt::format("min_copies = {}\nsync_standbys = {}\n\n[timers]\n", config.min_copies, config.sync_standbys);
   for (const auto& key : timer_keys) {
     const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(config.timers.*key.member);
     text += fmt::format("{} = {}\n", key.name, time.count());

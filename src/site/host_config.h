@@ -88,7 +88,9 @@ struct HostConfig {
   std::optional<FloatingAddress> vip6;  // IPv6 address of the primary database
   DatabaseSettings database;
   core::Timers timers;
-  unsigned min_copies = 1;  // 1 = stay writable alone, 2 = block rather than run with one copy
+  unsigned min_copies = 1;     // 1 = stay writable alone, 2 = block rather than run with one copy
+  unsigned sync_standbys = 1;  // a commit waits for so many standbys; at most the number of other database hosts
+  std::vector<std::string> service_targets;  // addresses that stand for the clients' side; empty: nobody is asked
   Ports ports;
   Directories directories;
   std::vector<Host> hosts;  // in the order of the site file
@@ -103,6 +105,9 @@ struct HostConfig {
   [[nodiscard]] const Host& bootstrapper() const;
   /// The address the managers reach the primary database by: VIP, else VIP6, else none.
   [[nodiscard]] std::optional<std::string> database_address() const;
+
+  /// service_targets without this host's own addresses.
+  [[nodiscard]] std::vector<std::string> service_targets_of_self() const;
 
   [[nodiscard]] std::filesystem::path pki(const std::string& file) const { return directories.etc / "pki" / file; }
   [[nodiscard]] std::filesystem::path secret(const std::string& file) const {

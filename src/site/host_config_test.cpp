@@ -21,6 +21,8 @@ HostConfig config_of(const std::string& name) {
 TEST(HostConfig, reads_what_it_writes) {
   auto config = config_of("db1");
   config.min_copies = 2;
+  config.sync_standbys = 3;
+  config.service_targets = {"10.77.0.1", "10.77.0.21"};
   config.timers.lease = std::chrono::milliseconds(450);
   config.timers.clock_rate_error = 0.05;
   config.ports.agent = 17400;
@@ -39,6 +41,9 @@ TEST(HostConfig, reads_what_it_writes) {
   EXPECT_EQ(again->timers.lease, std::chrono::milliseconds(450));
   EXPECT_EQ(again->timers.clock_rate_error, 0.05);
   EXPECT_EQ(again->min_copies, 2U);
+  EXPECT_EQ(again->sync_standbys, 3U);
+  EXPECT_EQ(again->service_targets, config.service_targets);
+  EXPECT_EQ(again->service_targets_of_self(), std::vector<std::string>{"10.77.0.1"}) << "not itself";
   EXPECT_EQ(again->site_id, config.site_id);
 }
 

@@ -205,10 +205,12 @@ std::string summary_of(const Context& context) {
   std::string text = fmt::format(
       "Site                    {}\nSite id                 {}\nMgmtserver DNS name     {}\n"
       "Virtual address         {}\nVirtual address (IPv6)  {}\nNetworks                {}\n"
-      "Database                {} of user {}, port {}\nCopies at least         {}\n\n",
+      "Database                {} of user {}, port {}\nCopies at least         {}\nSynchronous standbys    {}\n"
+      "Service side            {}\n\n",
       site.name, context.site_id, site.dns_name, address_text(site.vip), address_text(site.vip6),
       join(site.subnets, ", "), site.database.database_name, site.database.application_user, site.ports.postgres,
-      site.min_copies);
+      site.min_copies, site.sync_standbys,
+      site.service_targets.empty() ? std::string("not looked at") : join(site.service_targets, ", "));
   text +=
       fmt::format("{:<20} {:<20} {:<16} {:<24} {:<8} {}\n", "Host", "Role", "Address", "IPv6 address", "Zone", "Voter");
   for (const auto& host : site.hosts) {

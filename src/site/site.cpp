@@ -38,15 +38,30 @@ void read_site_section(TomlReader& reader, const TableView& root, Draft& draft) 
   draft.dns_name = read(reader, *view, "dns_name", Need::required);
 }
 
+void read_service_targets(TomlReader& reader, const TableView& network, Draft& draft) {
+  const auto* targets = reader.array(network, "service_targets", Need::optional);
+  if (targets == nullptr) return;
+  auto& list = draft.service_targets.emplace();
+  for (const auto& node : *targets) {
+    if (const auto* text = node.as_string()) {
+      list.push_back({text->get(), node.source().begin});
+    } else {
+      reader.mistake(MistakeCode::wrong_type, node.source().begin,
+                     "\"service_targets\" must be a list of addresses, as [\"10.0.0.1\"].");
+    }
+  }
+}
+
 void read_network_section(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto view = reader.table(root, "network", Need::required);
   if (!view) return;
-  static constexpr std::array<std::string_view, 4> known{"subnets", "interface", "vip", "vip6"};
+  static constexpr std::array<std::string_view, 5> known{"subnets", "interface", "vip", "vip6", "service_targets"};
   reader.refuse_unknown_keys(*view, known);
   draft.network_position = view->position;
   draft.interface = read(reader, *view, "interface", Need::optional);
   draft.vip = read(reader, *view, "vip", Need::optional);
   draft.vip6 = read(reader, *view, "vip6", Need::optional);
+  read_service_targets(reader, *view, draft);
   const auto* subnets = reader.array(*view, "subnets", Need::required);
   if (subnets == nullptr) return;
   for (const auto& node : *subnets) {
@@ -63,16 +78,25 @@ void read_network_section(TomlReader& reader, const TableView& root, Draft& draf
   }
 }
 
-void read_database_section(TomlReader& reader, const TableView& root, Draft& draft, unsigned& min_copies) {
+/// How many copies of the data there must be.
+struct Copies {
+  unsigned least = 1;     // min_copies
+  unsigned standbys = 1;  // sync_standbys
+};
+
+void read_database_section(TomlReader& reader, const TableView& root, Draft& draft, Copies& copies) {
   const auto view = reader.table(root, "database", Need::optional);
   if (!view) return;
-  static constexpr std::array<std::string_view, 4> known{"user", "name", "program_directory", "min_copies"};
+  static constexpr std::array<std::string_view, 5> known{"user", "name", "program_directory", "min_copies",
+                                                         "sync_standbys"};
   reader.refuse_unknown_keys(*view, known);
   draft.user = read(reader, *view, "user", Need::optional);
   draft.database = read(reader, *view, "name", Need::optional);
   draft.program_directory = read(reader, *view, "program_directory", Need::optional);
-  const auto copies = reader.integer(*view, "min_copies", {1, most_copies}, Need::optional);
-  if (copies) min_copies = static_cast<unsigned>(*copies);
+  const auto least = reader.integer(*view, "min_copies", {1, most_copies}, Need::optional);
+  if (least) copies.least = static_cast<unsigned>(*least);
+  const auto standbys = reader.integer(*view, "sync_standbys", {1, most_copies}, Need::optional);
+  if (standbys) copies.standbys = static_cast<unsigned>(*standbys);
 }
 
 /// False when there is no list of hosts to check.
@@ -128,16 +152,30 @@ void check_ports(TomlReader& reader, const TableView& root, const Ports& ports, 
   }
 }
 
-void check_copies(TomlReader& reader, const TableView& root, const Draft& draft, unsigned min_copies) {
+void check_copies(TomlReader& reader, const TableView& root, const Draft& draft, Copies copies) {
   const auto databases = std::count_if(draft.hosts.begin(), draft.hosts.end(), [](const DraftHost& host) {
     const auto* role = find_role(host.role.text);
     return role != nullptr && role->concepts.database;
   });
-  if (min_copies <= 1 || static_cast<std::ptrdiff_t>(min_copies) <= databases) return;
-  const auto view = reader.table(root, "database", Need::optional);
-  reader.mistake(MistakeCode::out_of_range, TomlReader::position_of(*view, "min_copies"),
-                 fmt::format("\"min_copies\" is {}, but the site has {} database hosts: it could never be written to.",
-                             min_copies, databases));
+  const auto refuse = [&](std::string_view key, const std::string& text) {
+    const auto view = reader.table(root, "database", Need::optional);
+    reader.mistake(MistakeCode::out_of_range, TomlReader::position_of(*view, key), text);
+  };
+  if (copies.least > 1 && static_cast<std::ptrdiff_t>(copies.least) > databases) {
+    refuse("min_copies",
+           fmt::format("\"min_copies\" is {}, but the site has {} database hosts: it could never be written to.",
+                       copies.least, databases));
+  } else if (copies.least > copies.standbys + 1) {
+    refuse("min_copies",
+           fmt::format("\"min_copies\" is {}, but with \"sync_standbys\" = {} there are never more than {} "
+                       "copies that hold every write: raise \"sync_standbys\".",
+                       copies.least, copies.standbys, copies.standbys + 1));
+  }
+  if (copies.standbys > 1 && static_cast<std::ptrdiff_t>(copies.standbys) >= databases) {
+    refuse("sync_standbys",
+           fmt::format("\"sync_standbys\" is {}, but the site has {} database hosts: at most {} can be standbys.",
+                       copies.standbys, databases, std::max<std::ptrdiff_t>(databases - 1, 1)));
+  }
 }
 
 std::optional<FloatingAddress> floating(const Located& value, const std::vector<std::string>& subnets) {
@@ -150,8 +188,17 @@ std::optional<FloatingAddress> floating(const Located& value, const std::vector<
   return std::nullopt;
 }
 
+/// Who asks the database, and through whom: when most of them are out of reach, a primary is of no use.
+std::vector<std::string> service_side(const std::vector<Host>& hosts) {
+  std::vector<std::string> addresses;
+  for (const auto& host : hosts) {
+    if (host.concepts.manager || host.concepts.balancer) addresses.push_back(host.address);
+  }
+  return addresses;
+}
+
 /// Pre: the draft has no mistake.
-Site to_site(const Draft& draft, core::Timers timers, Ports ports, unsigned min_copies) {
+Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies) {
   Site site;
   site.name = draft.name.text;
   site.id = draft.id.text;
@@ -164,7 +211,8 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, unsigned min_
   if (draft.database.is_present()) site.database.database_name = draft.database.text;
   if (draft.program_directory.is_present()) site.database.program_directory = draft.program_directory.text;
   site.timers = timers;
-  site.min_copies = min_copies;
+  site.min_copies = copies.least;
+  site.sync_standbys = copies.standbys;
   site.ports = ports;
   for (const auto& entry : draft.hosts) {
     const auto* role = find_role(entry.role.text);
@@ -173,6 +221,9 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, unsigned min_
         {entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text, entry.zone.text});
   }
   assign_voters(site.hosts);
+  for (const auto& target : draft.service_targets.value_or(std::vector<Located>{}))
+    site.service_targets.push_back(target.text);
+  if (!draft.service_targets) site.service_targets = service_side(site.hosts);
   return site;
 }
 
@@ -187,11 +238,11 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
     Draft draft;
     core::Timers timers;
     Ports ports;
-    unsigned min_copies = 1;
+    Copies copies;
     refuse_unknown_sections(reader, root);
     read_site_section(reader, root, draft);
     read_network_section(reader, root, draft);
-    read_database_section(reader, root, draft, min_copies);
+    read_database_section(reader, root, draft, copies);
     const bool has_hosts = read_hosts(reader, root, draft);
     const bool compact = is_compact(draft);
     if (compact) {
@@ -203,11 +254,12 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
     check_ports(reader, root, ports, compact);
     check_names(reader, draft);
     check_addresses(reader, draft);
+    check_service_targets(reader, draft);
     if (has_hosts) {
       check_roles(reader, draft);
-      check_copies(reader, root, draft, min_copies);
+      check_copies(reader, root, draft, copies);
     }
-    if (!reader.has_mistakes()) outcome.site = to_site(draft, timers, ports, min_copies);
+    if (!reader.has_mistakes()) outcome.site = to_site(draft, timers, ports, copies);
   }
   outcome.mistakes = reader.take_mistakes();
   outcome.warnings = reader.take_warnings();
@@ -227,6 +279,8 @@ HostConfig host_config(const Site& site, const std::string& site_id, const Host&
   config.database = site.database;
   config.timers = site.timers;
   config.min_copies = site.min_copies;
+  config.sync_standbys = site.sync_standbys;
+  config.service_targets = site.service_targets;
   config.ports = site.ports;
   config.hosts = site.hosts;
   return config;

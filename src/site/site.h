@@ -22,6 +22,8 @@ struct Site {
   DatabaseSettings database;
   core::Timers timers;
   unsigned min_copies = 1;
+  unsigned sync_standbys = 1;
+  std::vector<std::string> service_targets;  // default: the addresses of the managers and balancers
   Ports ports;
   std::vector<Host> hosts;
 };

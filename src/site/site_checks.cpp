@@ -19,6 +19,7 @@ constexpr std::size_t longest_dns_name = 253;
 constexpr std::size_t longest_interface = 15;   // IFNAMSIZ without its zero
 constexpr std::size_t longest_identifier = 63;  // NAMEDATALEN without its zero
 constexpr std::size_t fewest_voters = 3;
+constexpr std::size_t most_service_targets = 16;
 
 bool is_letter_or_digit(char letter) { return std::isalnum(static_cast<unsigned char>(letter)) != 0; }
 
@@ -284,6 +285,27 @@ void check_compact(TomlReader& reader, const Draft& draft) {
   }
 }
 
+/// The database hosts and their address are what is judged, not those who judge; empty when it may be asked.
+std::string why_no_service_target(const Draft& draft, const IpAddress& address) {
+  const auto is_it = [&](const Located& value) {
+    return value.is_present() && parse_address(value.text) == std::optional(address);
+  };
+  if (is_it(draft.vip) || is_it(draft.vip6)) {
+    return "is the virtual address: \"service_targets\" are those who use it, or machines on the way to them.";
+  }
+  for (const auto& host : draft.hosts) {
+    const auto* role = find_role(host.role.text);
+    const bool is_database_only = role != nullptr && role->concepts.database && !role->concepts.manager;
+    if (is_database_only && (is_it(host.address) || is_it(host.address6))) {
+      return fmt::format(
+          "belongs to the database host \"{}\": \"service_targets\" are those who use the database, or "
+          "machines on the way to them.",
+          host.name.text);
+    }
+  }
+  return {};
+}
+
 void warn_same_zone(TomlReader& reader, const Draft& draft, bool Concepts::* pair, std::string_view what) {
   std::map<std::string, std::string> zones;
   for (const auto& host : draft.hosts) {
@@ -341,6 +363,30 @@ void check_addresses(TomlReader& reader, const Draft& draft) {
         MistakeCode::missing_key, draft.network_position,
         "[network] lacks \"vip\" (or \"vip6\"): give a free address of the network; clients reach the primary "
         "database by it (MGMTPOSTGRES_VIP).");
+  }
+}
+
+void check_service_targets(TomlReader& reader, const Draft& draft) {
+  if (!draft.service_targets) return;
+  std::map<IpAddress, unsigned> lines;
+  for (const auto& target : *draft.service_targets) {
+    if (lines.size() == most_service_targets) {
+      reader.mistake(MistakeCode::out_of_range, target.position,
+                     fmt::format("\"service_targets\" has more than {} addresses: a few that stand for the others are "
+                                 "enough.",
+                                 most_service_targets));
+      return;
+    }
+    const auto address = read_address(reader, target, Family::any);
+    if (!address) continue;
+    const auto [first, is_new] = lines.emplace(*address, target.position.line);
+    if (!is_new) {
+      reader.mistake(MistakeCode::duplicate_address, target.position,
+                     fmt::format("{} is in \"service_targets\" twice: each address has one vote.", target.text));
+      continue;
+    }
+    if (const auto reason = why_no_service_target(draft, *address); !reason.empty())
+      reader.mistake(MistakeCode::bad_address, target.position, fmt::format("{} {}", target.text, reason));
   }
 }
 

@@ -40,6 +40,7 @@ struct Draft {
   Located database;
   Located program_directory;
   std::vector<Located> subnets;
+  std::optional<std::vector<Located>> service_targets;  // nullopt: the key is absent
   std::vector<DraftHost> hosts;
   toml::source_position network_position{1, 1};
   toml::source_position hosts_position{1, 1};
@@ -48,6 +49,8 @@ struct Draft {
 void check_names(TomlReader& reader, const Draft& draft);
 void check_addresses(TomlReader& reader, const Draft& draft);
 void check_roles(TomlReader& reader, const Draft& draft);
+/// The addresses that stand for the clients' side. After check_addresses().
+void check_service_targets(TomlReader& reader, const Draft& draft);
 
 /// RFC 1123 host name of at most 63 letters, so that it fits a certificate's common name.
 bool is_host_name(const std::string& text);

@@ -273,6 +273,59 @@ TEST(Site, refuses_more_copies_than_databases) {
   EXPECT_EQ(only_mistake("user = \"cliqr\"", "user = \"cliqr\"\nmin_copies = 3").code, MistakeCode::out_of_range);
 }
 
+TEST(Site, refuses_more_synchronous_standbys_than_there_can_be) {
+  const auto mistake = only_mistake("user = \"cliqr\"", "user = \"cliqr\"\nsync_standbys = 2");
+  EXPECT_EQ(mistake.code, MistakeCode::out_of_range);
+  EXPECT_THAT(to_string(mistake), testing::HasSubstr("site.toml:13:17: \"sync_standbys\" is 2"));
+  EXPECT_EQ(only_mistake("user = \"cliqr\"", "user = \"cliqr\"\nsync_standbys = 0").code, MistakeCode::out_of_range);
+  EXPECT_EQ(only_mistake("user = \"cliqr\"", "user = \"cliqr\"\nsync_standbys = \"1\"").code, MistakeCode::wrong_type);
+}
+
+TEST(Site, takes_as_many_standbys_as_copies_are_demanded) {
+  const auto third = good_site() + host("db3", "MGMTPOSTGRES_SLAVE", "23", "c");
+  const auto with = [&](const std::string& lines) {
+    return parse_site(replaced(third, "user = \"cliqr\"", "user = \"cliqr\"\n" + lines), "site.toml");
+  };
+  const auto two = with("sync_standbys = 2\nmin_copies = 3");
+  ASSERT_TRUE(two.site) << texts(two.mistakes);
+  EXPECT_EQ(two.site->sync_standbys, 2U);
+  EXPECT_EQ(two.site->min_copies, 3U);
+  const auto one = with("min_copies = 3");
+  EXPECT_FALSE(one.site);
+  ASSERT_EQ(one.mistakes.size(), 1U) << texts(one.mistakes);
+  EXPECT_THAT(one.mistakes[0].text, testing::HasSubstr("raise \"sync_standbys\""));
+}
+
+TEST(Site, asks_managers_and_balancers_unless_it_is_told_others) {
+  const auto vip = std::string("vip = \"10.77.0.100\"");
+  const auto targets = [&](const std::string& line) {
+    const auto parsed = parse_site(replaced(good_site(), vip, vip + line), "site.toml");
+    EXPECT_TRUE(parsed.site) << texts(parsed.mistakes);
+    return parsed.site ? parsed.site->service_targets : std::vector<std::string>{};
+  };
+  EXPECT_THAT(targets(""), testing::ElementsAre("10.77.0.11", "10.77.0.12", "10.77.0.31"));
+  EXPECT_THAT(targets("\nservice_targets = []"), testing::IsEmpty());
+  // A gateway may be in another network.
+  EXPECT_THAT(targets("\nservice_targets = [\"192.0.2.1\", \"fd00::1\"]"),
+              testing::ElementsAre("192.0.2.1", "fd00::1"));
+}
+
+TEST(Site, refuses_what_cannot_stand_for_the_clients_side) {
+  const auto vip = std::string("vip = \"10.77.0.100\"");
+  const auto mistake = [&](const std::string& list) { return only_mistake(vip, vip + "\nservice_targets = " + list); };
+  EXPECT_EQ(mistake("\"10.77.0.1\"").code, MistakeCode::wrong_type);
+  EXPECT_EQ(mistake("[7]").code, MistakeCode::wrong_type);
+  EXPECT_EQ(mistake("[\"gateway\"]").code, MistakeCode::bad_address);
+  EXPECT_EQ(mistake("[\"127.0.0.1\"]").code, MistakeCode::bad_address);
+  EXPECT_EQ(mistake("[\"10.77.0.1\", \"10.77.0.1\"]").code, MistakeCode::duplicate_address);
+  EXPECT_THAT(mistake("[\"10.77.0.100\"]").text, testing::HasSubstr("is the virtual address"));
+  EXPECT_THAT(to_string(mistake("[\"10.77.0.22\"]")),
+              testing::HasSubstr("site.toml:9:20: 10.77.0.22 belongs to the database host \"db2\""));
+  std::string many = "[\"10.77.0.1\"";
+  for (int number = 2; number <= 17; ++number) many += ", \"10.78.0." + std::to_string(number) + "\"";
+  EXPECT_EQ(mistake(many + "]").code, MistakeCode::out_of_range);
+}
+
 TEST(Site, reports_each_line_that_is_not_toml_and_checks_the_rest) {
   auto text = replaced(good_site(), "name = \"ccm2\"", "name = ccm2");
   text = replaced(text, "zone = \"b\"", "zone \"b\"");

@@ -39,10 +39,10 @@ def heal(lab: Lab, host: str) -> None:
 
 # what, failure, recovery, limit of the median in ms
 SCENARIOS = {
-    "postmaster-sigkill": (kill_postmaster, nothing, 500),
-    "poweroff-primary": (power_off, boot, 1200),
-    "isolate-primary": (isolate, heal, 1200),
-    "switchover": (switch_over, nothing, 600),
+    "postmaster-sigkill": (kill_postmaster, nothing, 350),
+    "poweroff-primary": (power_off, boot, 1000),
+    "isolate-primary": (isolate, heal, 1000),
+    "switchover": (switch_over, nothing, 350),
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "adapters/address/link.h"
 #include "runtime/log.h"
+#include "runtime/task_scope.h"
 
 namespace gemel::adapters::address {
 
@@ -44,6 +45,12 @@ struct Keeper;
 struct Holding {
   Holding(const boost::asio::any_io_executor& executor, Target held, Interface found, int socket)
       : target(std::move(held)), interface(found), frames(executor, socket), timer(executor) {}
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
+  /// The kernel waits 10 to 30 ms for all processors before it closes a packet socket. A failover does not.
+  ~Holding() {
+    runtime::leave_blocking([socket = frames.release()] { ::close(socket); });
+  }
   Target target;
   Interface interface;
   boost::asio::posix::stream_descriptor frames;

@@ -42,7 +42,8 @@ class Speaker {
   TimePoint speak() {
     const TimePoint now = runtime::boot_now();
     const Duration loop_age = now.since_boot - Duration(shared_.loop_alive_at.load(std::memory_order_relaxed));
-    if (loop_age >= settings_.interval) wake(shared_.wake_loop);
+    // A loop that is idle because nobody is heard proves now and then that it lives, long before it counts as stalled.
+    if (loop_age >= settings_.loop_limit / 3) wake(shared_.wake_loop);
     const bool is_stalled = loop_age > settings_.loop_limit;
     TimePoint next = now + settings_.interval;
     for (std::size_t peer = 0; peer < conversation_.peers(); ++peer) {

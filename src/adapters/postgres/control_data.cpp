@@ -15,7 +15,6 @@ namespace {
 // 88 of CheckPoint.
 constexpr std::uint64_t shutdown_checkpoint_length = 114;
 constexpr std::uint64_t page_size = 8192;
-constexpr std::uint64_t segment_size = 16ULL << 20U;
 constexpr std::uint64_t page_header = 24;
 constexpr std::uint64_t segment_header = 40;
 
@@ -48,27 +47,29 @@ Result<ControlData> parse_control_data(std::string_view text) {
                         read_lsn("Latest checkpoint's REDO location", control.redo) &&
                         read_lsn("Minimum recovery ending location", control.minimum_recovery_end) &&
                         read_number("Latest checkpoint's TimeLineID", control.timeline) &&
-                        read_number("Min recovery ending loc's timeline", recovery_timeline);
-  if (!complete) return fail(ErrorCode::corrupt, "pg_controldata: a location or timeline is missing");
+                        read_number("Min recovery ending loc's timeline", recovery_timeline) &&
+                        read_number("Bytes per WAL segment", control.segment_size) && control.segment_size != 0;
+  if (!complete)
+    return fail(ErrorCode::corrupt, "pg_controldata: a location, a timeline or the segment size is missing");
   control.timeline = std::max(control.timeline, recovery_timeline);
   return control;
 }
 
-Lsn record_end(Lsn start, std::uint64_t length) {
-  std::uint64_t position = start.value;
-  std::uint64_t left = (length + 7) / 8 * 8;
+Lsn record_end(const WalRecord& record) {
+  std::uint64_t position = record.start.value;
+  std::uint64_t left = (record.length + 7) / 8 * 8;
   while (left > 0) {
     const std::uint64_t room = page_size - position % page_size;
     if (room >= left) return Lsn{position + left};
     left -= room;
     position += room;
-    position += position % segment_size == 0 ? segment_header : page_header;
+    position += position % record.segment_size == 0 ? segment_header : page_header;
   }
   return Lsn{position};
 }
 
 Lsn known_wal_end(const ControlData& control) {
-  if (control.is_shut_down()) return record_end(control.checkpoint, shutdown_checkpoint_length);
+  if (control.is_shut_down()) return record_end({control.checkpoint, shutdown_checkpoint_length, control.segment_size});
   return std::max({control.checkpoint, control.redo, control.minimum_recovery_end});
 }
 

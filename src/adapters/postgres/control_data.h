@@ -12,11 +12,12 @@ namespace gemel::adapters::postgres {
 
 struct ControlData {
   std::string system_id;
-  std::string state;           // "shut down", "in production", "shut down in recovery", "in archive recovery", …
-  std::uint32_t timeline = 0;  // of the latest checkpoint, or of the minimum recovery end where that is newer
-  Lsn checkpoint;              // start of the latest checkpoint record
-  Lsn redo;                    // where recovery would begin
-  Lsn minimum_recovery_end;    // 0 on a primary
+  std::string state;               // "shut down", "in production", "shut down in recovery", "in archive recovery", …
+  std::uint32_t timeline = 0;      // of the latest checkpoint, or of the minimum recovery end where that is newer
+  Lsn checkpoint;                  // start of the latest checkpoint record
+  Lsn redo;                        // where recovery would begin
+  Lsn minimum_recovery_end;        // 0 on a primary
+  std::uint32_t segment_size = 0;  // of the WAL, in bytes; fixed when the database was initialised
   /// Ended by itself with a shutdown checkpoint (of a primary), so that `checkpoint` is the last record.
   [[nodiscard]] bool is_shut_down() const { return state == "shut down"; }
   [[nodiscard]] bool is_shut_down_in_recovery() const { return state == "shut down in recovery"; }
@@ -26,9 +27,14 @@ struct ControlData {
 Result<ControlData> parse_control_data(std::string_view text);
 /// End of WAL as far as the control file knows: behind the shutdown checkpoint, else a lower bound.
 Lsn known_wal_end(const ControlData& control);
-/// End of a record of `length` bytes that starts at `start`, with the page headers it crosses (8 KiB pages, 16 MiB
-/// segments), rounded up to 8 as PostgreSQL does.
-Lsn record_end(Lsn start, std::uint64_t length);
+/// Where something in the WAL begins, and how much of it there is.
+struct WalRecord {
+  Lsn start;
+  std::uint64_t length = 0;        // bytes
+  std::uint64_t segment_size = 0;  // bytes; not 0
+};
+/// End of a record, with the page headers it crosses (8 KiB pages), rounded up to 8 as PostgreSQL does.
+Lsn record_end(const WalRecord& record);
 
 /// Where the newest switch in a timeline history file happened; `corrupt` for another form.
 Result<Lsn> parse_switch_lsn(std::string_view history);

@@ -14,7 +14,8 @@ constexpr const char* sample =
     "Latest checkpoint's REDO location:    0/3000028\n"
     "Latest checkpoint's TimeLineID:       2\n"
     "Minimum recovery ending location:     0/0\n"
-    "Min recovery ending loc's timeline:   0\n";
+    "Min recovery ending loc's timeline:   0\n"
+    "Bytes per WAL segment:                16777216\n";
 
 std::string with(std::string text, const std::string& from, const std::string& to) {
   return text.replace(text.find(from), from.size(), to);
@@ -51,11 +52,13 @@ TEST(ControlData, refuses_what_is_incomplete) {
 }
 
 TEST(RecordEnd, counts_page_and_segment_headers) {
-  EXPECT_EQ(record_end(Lsn{0x3000028}, 114), (Lsn{0x30000A0}));
+  EXPECT_EQ(record_end({Lsn{0x3000028}, 114, 16 << 20}), (Lsn{0x30000A0}));
   // 16 bytes fit on the page, then 24 of page header.
-  EXPECT_EQ(record_end(Lsn{0x3001FF0}, 114), (Lsn{0x3002000 + 24 + 104}));
+  EXPECT_EQ(record_end({Lsn{0x3001FF0}, 114, 16 << 20}), (Lsn{0x3002000 + 24 + 104}));
   // The next page begins a segment: 40 of header.
-  EXPECT_EQ(record_end(Lsn{0x3FFFFF8}, 114), (Lsn{0x4000000 + 40 + 112}));
+  EXPECT_EQ(record_end({Lsn{0x3FFFFF8}, 114, 16 << 20}), (Lsn{0x4000000 + 40 + 112}));
+  EXPECT_EQ(record_end({Lsn{0x33FFFF8}, 114, 4 << 20}), (Lsn{0x3400000 + 40 + 112}));
+  EXPECT_EQ(record_end({Lsn{0x33FFFF8}, 114, 16 << 20}), (Lsn{0x3400000 + 24 + 112}));
 }
 
 TEST(History, gives_the_newest_switch) {

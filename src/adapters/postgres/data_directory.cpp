@@ -12,7 +12,7 @@
 #include <cstdlib>
 
 #include "adapters/postgres/configuration_files.h"
-#include "adapters/postgres/control_data.h"
+#include "adapters/postgres/control_file.h"
 #include "base/text.h"
 #include "runtime/files.h"
 
@@ -85,13 +85,6 @@ pid_t first_line_number(std::string_view text) {
   return number > 0 ? number : 0;
 }
 
-std::string stamp_of(const fs::path& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return {};
-  return std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
-         std::to_string(info.st_mtim.tv_nsec);
-}
-
 }  // namespace
 
 Result<DataDirectory> DataDirectory::open(PostgresConfig config) {
@@ -113,7 +106,6 @@ Result<DiskFacts> DataDirectory::read() const {
   auto served = read_served(config_.state_dir / served_file);
   if (!served) return std::unexpected(served.error());
   facts.served = *served;
-  facts.control_stamp = stamp_of(config_.data_dir / "global/pg_control");
   if (facts.has_rewind_marker || !facts.has_data) return facts;  // the configuration may be another node's
   auto pid = read_if_there(config_.data_dir / "postmaster.pid");
   if (pid) facts.postmaster = first_line_number(*pid);
@@ -250,6 +242,19 @@ Status DataDirectory::raise_served(Epoch epoch) const {
   return runtime::write_file_durably(config_.state_dir / served_file, std::to_string(epoch.value) + "\n", 0600);
 }
 Status DataDirectory::forget_served() const { return runtime::remove_file_durably(config_.state_dir / served_file); }
+
+Result<ControlData> DataDirectory::read_control() const {
+  // A read beside the server's write may see half of it; the next one does not.
+  constexpr int attempts = 3;
+  Result<ControlData> control;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto bytes = runtime::read_file(config_.data_dir / "global/pg_control");
+    if (!bytes) return std::unexpected(bytes.error());
+    control = parse_control_file(*bytes);
+    if (control || control.error().code != ErrorCode::corrupt) break;
+  }
+  return control;
+}
 
 Result<Lsn> DataDirectory::switch_lsn(std::uint32_t timeline) const {
   if (timeline <= 1) return Lsn{};  // the first timeline has no history

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/postgres/control_data.h"
 #include "adapters/postgres/postgres_config.h"
 #include "base/error.h"
 #include "base/ids.h"
@@ -33,8 +34,7 @@ struct DiskFacts {
   Epoch served;
   NodeSet names;
   NodeId upstream;
-  pid_t postmaster = 0;       // from postmaster.pid; 0: no such file
-  std::string control_stamp;  // changes whenever pg_control is written
+  pid_t postmaster = 0;  // from postmaster.pid; 0: no such file
 };
 
 /// Value; copies share nothing but the paths. Any thread, one caller at a time per directory.
@@ -68,6 +68,10 @@ class DataDirectory {
   /// Durable; never lowers what is there.
   [[nodiscard]] Status raise_served(Epoch epoch) const;
   [[nodiscard]] Status forget_served() const;
+
+  /// What the control file says at this moment. `unsupported`: of a version that only pg_controldata can read;
+  /// `corrupt`; or why it cannot be read.
+  [[nodiscard]] Result<ControlData> read_control() const;
 
   /// Where `timeline` began, from its history file in pg_wal.
   [[nodiscard]] Result<Lsn> switch_lsn(std::uint32_t timeline) const;

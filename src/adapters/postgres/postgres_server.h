@@ -59,8 +59,10 @@ class PostgresServer {
   /// is acknowledged from now on, and gives the mark (rule R3).
   virtual runtime::Task<Result<NamesSet>> set_names(NodeSet names, bool with_barrier) = 0;
   virtual runtime::Task<Status> checkpoint() = 0;
-  /// Fast stop; everything is killed after `limit`. Gives the end of the shutdown checkpoint (the whole WAL, when it
-  /// was a primary); 0 when it had to be killed. Not running: success with what the directory says.
+  /// Fast stop; everything is killed after `limit`. Afterwards nothing here can acknowledge or send anything; a process
+  /// that only gives its memory back may be left, and start() waits for it. Gives the end of the shutdown checkpoint
+  /// (the whole WAL, when it was a primary); 0 when it had to be killed. Not running: success with what the directory
+  /// says.
   virtual runtime::Task<Result<Lsn>> stop(Duration limit) = 0;
   /// Rule R9, steps 3 and 4: every process killed and gone, then a standby of nobody. Idempotent, in any state.
   virtual runtime::Task<Status> kill() = 0;

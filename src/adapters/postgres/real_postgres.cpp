@@ -12,7 +12,8 @@
 namespace gemel::adapters::postgres {
 using runtime::Task;
 namespace {
-constexpr Duration poll_step = std::chrono::milliseconds(2);
+constexpr Duration poll_step = std::chrono::milliseconds(1);  // a failover waits; a look takes a tenth of that
+constexpr Duration ending_limit = std::chrono::seconds(1);
 constexpr Duration answer_step = std::chrono::milliseconds(5);
 }  // namespace
 
@@ -42,6 +43,7 @@ Task<void> RealPostgres::close() {
   shared->exit_listener = nullptr;
   shared->probe.finish();
   shared->observer.reset();
+  (void)co_await wait_ended();  // a failure is the kernel's: nothing more can be done
   co_await shared->tasks.stop(std::chrono::seconds(2));
 }
 
@@ -83,6 +85,7 @@ Task<Status> RealPostgres::run_tool(std::vector<std::string> arguments, Duration
 
 void RealPostgres::watch_child(runtime::ChildProcess child) {
   ++shared_->generation;
+  shared_->is_ending = false;
   shared_->child = std::make_shared<runtime::ChildProcess>(std::move(child));
   shared_->tasks.spawn("watch", watch(shared_, shared_->child, shared_->generation));
 }
@@ -98,8 +101,9 @@ Task<void> RealPostgres::watch(std::shared_ptr<Shared> shared, std::shared_ptr<r
     shared->probe.set_primary(false);
     shared->observer.reset();
   }
+  if (shared->generation != generation) co_return;  // an action ends it, and reports that itself
   if (shared->exit_listener) shared->exit_listener();
-  if (shared->generation != generation || !shared->cgroup.is_populated()) co_return;
+  if (!shared->cgroup.is_populated()) co_return;
   auto killed = co_await shared->cgroup.kill_all(shared->config.limits.kill);
   if (!killed) runtime::log_warn("postgres: left-over processes: " + killed.error().to_string());
 }
@@ -154,7 +158,41 @@ Task<Status> RealPostgres::end_all_processes() {
   shared_->probe.set_primary(false);
   auto killed = co_await shared_->cgroup.kill_all(shared_->config.limits.kill);
   if (killed) shared_->child.reset();
+  shared_->is_ending = false;
   co_return killed;
+}
+
+/// The shutdown checkpoint is on the disk and every process is gone but the postmaster: none of them can acknowledge or
+/// send anything any more, and a postmaster that shuts down starts none. What it does then (giving memory back) takes
+/// as long as a compare-and-swap, and a switchover need not wait for it.
+Task<bool> RealPostgres::has_closed_database(pid_t postmaster, ControlData before) {
+  if (before.is_shut_down() || shared_->cgroup.processes() != std::vector<pid_t>{postmaster}) co_return false;
+  const auto control = co_await read_control();
+  co_return control && control->is_shut_down();
+}
+
+Task<bool> RealPostgres::stop_politely(TimePoint deadline) {
+  const auto child = shared_->child;
+  const auto before = co_await read_control();
+  child->signal(SIGINT);
+  while (shared_->cgroup.is_populated()) {
+    if (before) shared_->is_ending = co_await has_closed_database(child->pid(), *before);
+    if (shared_->is_ending) co_return true;
+    if (runtime::boot_now() >= deadline) co_return false;
+    co_await runtime::sleep_for(poll_step);
+  }
+  shared_->child.reset();
+  co_return true;
+}
+
+/// A postmaster that was left behind with a closed database gets a moment to go by itself.
+Task<Status> RealPostgres::wait_ended() {
+  const TimePoint deadline = runtime::boot_now() + ending_limit;
+  while (shared_->is_ending && shared_->cgroup.is_populated()) {
+    if (runtime::boot_now() >= deadline) co_return co_await end_all_processes();
+    co_await runtime::sleep_for(poll_step);
+  }
+  co_return Status{};
 }
 
 // --- actions ----------------------------------------------------------------------------------------------------
@@ -165,6 +203,7 @@ Task<Status> RealPostgres::start(NodeId upstream, NodeSet names) {
   if (disk->has_rewind_marker) co_return fail(ErrorCode::refused, "the directory is ruined: clone it");
   if (!disk->has_data || disk->bootstrap == BootstrapPhase::unfinished)
     co_return fail(ErrorCode::refused, "there is no data directory");
+  if (auto ended = co_await wait_ended(); !ended) co_return ended;
   if (shared_->cgroup.is_populated()) co_return fail(ErrorCode::conflict, "PostgreSQL's processes are there already");
   auto written = co_await on_disk([upstream, names](const DataDirectory& files) {
     return in_order([&] { return files.refuse_stranger(); }, [&] { return files.prepare_surroundings(); },
@@ -180,22 +219,16 @@ Task<Result<Lsn>> RealPostgres::stop(Duration limit) {
   ++shared_->generation;
   shared_->observer.reset();
   shared_->probe.set_primary(false);
-  bool was_killed = false;
-  if (shared_->cgroup.is_populated()) {
+  if (shared_->cgroup.is_populated() && !shared_->is_ending) {
     if (auto disk = co_await read_disk(); disk && !shared_->child) adopt(disk->postmaster);
     ++shared_->generation;
-    const TimePoint deadline = runtime::boot_now() + limit;
-    if (shared_->child) shared_->child->signal(SIGINT);
-    while (shared_->child && shared_->cgroup.is_populated() && runtime::boot_now() < deadline)
-      co_await runtime::sleep_for(poll_step);
-    if (shared_->cgroup.is_populated()) {
-      was_killed = true;
+    const bool has_stopped = shared_->child && co_await stop_politely(runtime::boot_now() + limit);
+    if (!has_stopped) {
       auto killed = co_await end_all_processes();
       if (!killed) co_return std::unexpected(killed.error());
+      co_return Lsn{};
     }
   }
-  shared_->child.reset();
-  if (was_killed) co_return Lsn{};
   auto control = co_await read_control();
   if (!control) co_return std::unexpected(control.error());
   // A standby may have received more than its control file knows.

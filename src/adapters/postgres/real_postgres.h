@@ -58,6 +58,9 @@ class RealPostgres final : public PostgresServer {
   Status launch(std::vector<std::string> extra_arguments);
   runtime::Task<Status> wait_answering(Duration limit);
   runtime::Task<Status> end_all_processes();
+  runtime::Task<bool> has_closed_database(pid_t postmaster, ControlData before);
+  runtime::Task<bool> stop_politely(TimePoint deadline);
+  runtime::Task<Status> wait_ended();
   void adopt(pid_t postmaster);
   [[nodiscard]] runtime::ChildSpec child_spec(std::vector<std::string> arguments) const;
   runtime::Task<Status> run_tool(std::vector<std::string> arguments, Duration limit);
@@ -73,7 +76,8 @@ class RealPostgres final : public PostgresServer {
   runtime::Task<Result<std::shared_ptr<PqConnection>>> promotion_session(Duration limit);
   [[nodiscard]] runtime::Task<Result<bool>> are_names_in_effect(NodeSet names, std::string shown);
   runtime::Task<Status> put_names_into_effect(NodeSet names, Duration limit);
-  runtime::Task<Status> wait_promoted(std::shared_ptr<PqConnection> session, TimePoint deadline);
+  void wake_recovery(pid_t startup) const;
+  runtime::Task<Status> wait_promoted(std::shared_ptr<PqConnection> session, pid_t startup, TimePoint deadline);
   runtime::Task<Status> ask_server(std::shared_ptr<core::PostgresFacts> facts, Duration limit);
   runtime::Task<Status> observe_running(std::shared_ptr<core::PostgresFacts> facts, DiskFacts disk);
   runtime::Task<Status> observe_stopped(std::shared_ptr<core::PostgresFacts> facts, DiskFacts disk);

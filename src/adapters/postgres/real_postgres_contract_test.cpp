@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <fstream>
 
+#include "adapters/postgres/control_file.h"
 #include "adapters/postgres/postgres_session.h"
 #include "adapters/postgres/test_servers.h"
 #include "runtime/files.h"
@@ -306,6 +309,88 @@ TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_start
   ::kill(stranger, SIGKILL);
   ::waitpid(stranger, nullptr, 0);
   done(pair_.run(second->start(db1, {})));
+}
+
+/// What pg_controldata says of the directory, beside what the file itself says.
+void expect_same_control(const PostgresConfig& config, const std::string& tool) {
+  const auto direct = parse_control_file(runtime::read_file(config.data_dir / "global/pg_control").value());
+  const auto told = parse_control_data(tool);
+  ASSERT_TRUE(direct.has_value()) << direct.error().to_string();
+  ASSERT_TRUE(told.has_value()) << told.error().to_string();
+  EXPECT_EQ(direct->system_id, told->system_id);
+  EXPECT_EQ(direct->state, told->state);
+  EXPECT_EQ(direct->timeline, told->timeline);
+  EXPECT_EQ(direct->checkpoint, told->checkpoint);
+  EXPECT_EQ(direct->redo, told->redo);
+  EXPECT_EQ(direct->minimum_recovery_end, told->minimum_recovery_end);
+  EXPECT_EQ(direct->segment_size, told->segment_size);
+  EXPECT_EQ(direct->segment_size, 4U << 20U);
+}
+
+TEST_F(RealPostgresTest, reads_the_control_file_as_pg_controldata_does) {
+  const auto told = [this](TestServer& server) {
+    runtime::ChildSpec spec;
+    spec.arguments = {(server.config().bin_dir / "pg_controldata").string(), server.config().data_dir.string()};
+    spec.environment = {{"LC_ALL", "C"}};
+    return value(pair_.run(runtime::run_command(std::move(spec), 5s))).output;
+  };
+  make_primary(*pair_.first);
+  make_standby(*pair_.second, db1);
+  done(pair_.run((*pair_.first)->checkpoint()));
+  expect_same_control(pair_.first->config(), told(*pair_.first));
+  expect_same_control(pair_.second->config(), told(*pair_.second));
+  value(pair_.run((*pair_.second)->stop(5s)));
+  expect_same_control(pair_.second->config(), told(*pair_.second));
+  const auto end = value(pair_.run((*pair_.first)->stop(5s)));
+  expect_same_control(pair_.first->config(), told(*pair_.first));
+  EXPECT_EQ(facts(*pair_.first).wal_end, end);
+}
+
+TEST_F(RealPostgresTest, a_stop_that_is_over_is_no_crash_and_can_be_followed_by_a_start) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  for (int round = 0; round < 3; ++round) {
+    const auto ends = std::make_shared<int>(0);
+    first->on_exit([ends] { ++*ends; });
+    value(pair_.run(first->stop(5s)));
+    EXPECT_EQ(facts(first).run, PostgresRun::stopped) << "whatever the postmaster still clears up";
+    done(pair_.run(first->start({}, {})));
+    EXPECT_EQ(*ends, 0) << "nobody is told of a crash";
+    value(pair_.run(first->promote({})));
+    EXPECT_EQ(facts(first).run, PostgresRun::primary);
+  }
+}
+
+/// Recovery has asked for a WAL receiver, and the postmaster starts it in the very moment in which it passes the
+/// request for a promotion on: the stop of the postmaster makes both come together.
+TEST_F(RealPostgresTest, promotion_wakes_a_recovery_that_waits_to_search_again) {
+  auto& second = *pair_.second;
+  make_primary(*pair_.first);
+  make_standby(second, db1);
+  std::ofstream(second.config().data_dir / "postgresql.auto.conf") << "wal_retrieve_retry_interval = '4s'\n";
+  value(local(second, "select pg_reload_conf()"));
+  const auto session = connect(local_conninfo(second.config(), "postgres"));
+  const auto ask_number = [&](const std::string& sql) {
+    return std::atoi(
+        value(pair_.run(session->query("select " + sql + " from pg_stat_activity", {}, 2s))).first().c_str());
+  };
+  const int before = ask_number("count(*) filter (where backend_type = 'client backend')");
+  second->expect_promotion();
+  while (ask_number("count(*) filter (where backend_type = 'client backend')") == before) {
+  }
+  const std::string receiver = "coalesce(max(pid) filter (where backend_type = 'walreceiver'), 0)";
+  const int receiving = ask_number(receiver);
+  ASSERT_GT(receiving, 0);
+  const int postmaster = std::stoi(value(runtime::read_file(second.config().data_dir / "postmaster.pid")));
+  ASSERT_EQ(::kill(postmaster, SIGSTOP), 0);
+  ASSERT_EQ(::kill(receiving, SIGTERM), 0);
+  while (ask_number(receiver) != 0) {
+  }
+  boost::asio::steady_timer timer(pair_.loop, 300ms);
+  timer.async_wait([postmaster](const auto&) { ::kill(postmaster, SIGCONT); });
+  const TimePoint begin = runtime::boot_now();
+  value(pair_.run(second->promote({})));
+  EXPECT_LT(runtime::boot_now() - begin, 2s);
 }
 
 TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {

@@ -41,20 +41,14 @@ void fill_standbys(const PostgresConfig& config, const Rows& rows, PostgresFacts
 }  // namespace
 
 Task<Result<ControlData>> RealPostgres::read_control() {
-  auto disk = co_await read_disk();
-  if (!disk) co_return std::unexpected(disk.error());
-  if (shared_->control && !disk->control_stamp.empty() && disk->control_stamp == shared_->control_stamp)
-    co_return *shared_->control;
+  auto read = co_await blocking<Result<ControlData>>([files = shared_->files] { return files.read_control(); });
+  if (read || read.error().code != ErrorCode::unsupported) co_return read;
   auto spec = child_spec({"pg_controldata", "-D", shared_->config.data_dir.string()});
   spec.cgroup.reset();  // not a process of the server: the group must stay empty while it is stopped
   auto result = co_await runtime::run_command(std::move(spec), std::chrono::seconds(2));
   if (!result) co_return std::unexpected(result.error().with("pg_controldata"));
   if (result->exit_code != 0) co_return fail(ErrorCode::corrupt, "pg_controldata: " + result->output);
-  auto control = parse_control_data(result->output);
-  if (!control) co_return std::unexpected(control.error());
-  shared_->control = *control;
-  shared_->control_stamp = disk->control_stamp;
-  co_return *control;
+  co_return parse_control_data(result->output);
 }
 
 Task<Result<PostgresFacts>> RealPostgres::observe() {
@@ -69,7 +63,7 @@ Task<Result<PostgresFacts>> RealPostgres::observe() {
     facts->run = PostgresRun::ruined;
   } else if (!disk->has_data || disk->bootstrap == BootstrapPhase::unfinished) {
     facts->run = PostgresRun::absent;
-  } else if (shared_->cgroup.is_populated()) {
+  } else if (shared_->cgroup.is_populated() && !shared_->is_ending) {
     filled = co_await observe_running(facts, *disk);
   } else {
     filled = co_await observe_stopped(facts, *disk);

@@ -8,7 +8,10 @@ namespace gemel::adapters::postgres {
 using runtime::Task;
 namespace {
 constexpr Duration statement_limit = std::chrono::seconds(30);
-}
+// MB. A promotion copies the last segment to the new timeline and syncs it: 40 ms with PostgreSQL's own 16 MB, 21 ms
+// with 4, 16 ms with 1; writing is not slower (docs/speed.md).
+constexpr const char* wal_segments = "--wal-segsize=4";
+}  // namespace
 
 // --- bootstrap --------------------------------------------------------------------------------------------------
 
@@ -47,7 +50,7 @@ Task<Status> RealPostgres::initialise() {
   if (!prepared) co_return prepared;
   std::vector<std::string> arguments{"initdb", "-D", shared_->config.data_dir.string(), "-U", superuser_role};
   for (const char* more : {"--data-checksums", "--auth-local=peer", "--auth-host=reject", "--encoding=UTF8",
-                           "--locale=C.UTF-8", "--no-instructions"})
+                           "--locale=C.UTF-8", "--no-instructions", wal_segments})
     arguments.emplace_back(more);
   auto made = co_await run_tool(std::move(arguments), shared_->config.limits.bootstrap);
   if (!made) co_return made;

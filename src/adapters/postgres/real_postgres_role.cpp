@@ -1,6 +1,8 @@
 // What a running server is told for replication: names, upstream, promotion, checkpoint. The orders matter; see
 // protocol.md R1, R3, R4 and failure-modes.md, finding 1.
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "adapters/postgres/configuration_files.h"
@@ -13,11 +15,14 @@ namespace {
 
 constexpr Duration short_limit = std::chrono::seconds(2);
 constexpr Duration promote_step = std::chrono::milliseconds(1);  // a failover waits; a look takes a tenth of that
-constexpr Duration ready_limit = std::chrono::seconds(2);        // so long a session opened beforehand is believed
+constexpr Duration wake_step = std::chrono::milliseconds(4);
+constexpr Duration ready_limit = std::chrono::seconds(2);  // so long a session opened beforehand is believed
 
 constexpr const char* before_query =
     "select pg_is_in_recovery(), greatest(c.timeline_id, m.min_recovery_end_timeline), "
-    "current_setting('synchronous_standby_names') from pg_control_checkpoint() c, pg_control_recovery() m";
+    "current_setting('synchronous_standby_names'), "
+    "coalesce((select pid from pg_stat_activity where backend_type = 'startup'), 0) "
+    "from pg_control_checkpoint() c, pg_control_recovery() m";
 
 // Ends everybody's sessions but the agent's own: a query of a client could hold up the replay for
 // max_standby_streaming_delay. application_name alone would not do: a client may call itself anything. Then promotes.
@@ -93,8 +98,21 @@ Task<Status> RealPostgres::follow(NodeId upstream) {
   co_return co_await wait_for_setting(shared_->executor, shared_->config, std::move(expected), short_limit);
 }
 
-Task<Status> RealPostgres::wait_promoted(std::shared_ptr<PqConnection> session, TimePoint deadline) {
+/// PostgreSQL 15 may sleep for the rest of wal_retrieve_retry_interval although it has heard of the promotion: when the
+/// request comes while it looks for the primary that has just gone and its WAL receiver is being started, it calls that
+/// off and sleeps, and the waking is used up. A signal to read the configuration again wakes it too, and does no more.
+void RealPostgres::wake_recovery(pid_t startup) const {
+  const auto members = shared_->cgroup.processes();
+  if (startup > 0 && std::ranges::find(members, startup) != members.end()) ::kill(startup, SIGHUP);
+}
+
+Task<Status> RealPostgres::wait_promoted(std::shared_ptr<PqConnection> session, pid_t startup, TimePoint deadline) {
+  TimePoint woken = runtime::boot_now();
   while (runtime::boot_now() < deadline) {
+    if (runtime::boot_now() - woken >= wake_step) {
+      woken = runtime::boot_now();
+      wake_recovery(startup);
+    }
     auto recovery = co_await session->query("select pg_is_in_recovery()", {}, deadline - runtime::boot_now());
     if (!recovery) co_return std::unexpected(recovery.error());
     if (recovery->first() == "f") co_return Status{};
@@ -148,7 +166,9 @@ Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
   }
   auto asked = co_await session->query_all(promote_query, deadline - runtime::boot_now());
   if (!asked) co_return std::unexpected(asked.error().with("pg_promote"));
-  if (auto done = co_await wait_promoted(session, deadline); !done) co_return std::unexpected(done.error());
+  if (auto done = co_await wait_promoted(session, static_cast<pid_t>(std::atoi(before->first(3).c_str())), deadline);
+      !done)
+    co_return std::unexpected(done.error());
   Promoted promoted;
   auto after = co_await session->query(after_query, {}, deadline - runtime::boot_now());
   if (!after) co_return std::unexpected(after.error());

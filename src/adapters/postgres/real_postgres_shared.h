@@ -30,9 +30,8 @@ struct RealPostgres::Shared {
   std::optional<PqConnection> observer;  // the kept session of observe(); taken out while in use
   std::shared_ptr<PqConnection> ready;   // opened for a promotion that is expected; null when none is
   TimePoint ready_at;
-  core::PostgresFacts last;   // of the last complete observation
-  std::string control_stamp;  // of `control`
-  std::optional<ControlData> control;
+  core::PostgresFacts last;  // of the last complete observation
+  bool is_ending = false;    // of the group only a postmaster is left, and it has closed the database
   runtime::TaskScope tasks;
 };
 

@@ -1,6 +1,7 @@
 """The command line of the campaign: see `tests/machines/run --help`."""
 import argparse
 import fcntl
+import json
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab_driver import ROOT, Lab, Late  # noqa: E402 (the tests' driver is no installed package)
 
 from . import idle_cost, report, soak, stale_reads, table  # noqa: E402
-from .runner import Run, run_fault  # noqa: E402
+from .runner import Run, kept, run_fault  # noqa: E402
 from .workload import load_name  # noqa: E402
 
 REPORTS = ROOT / "build" / "campaign"
@@ -32,9 +33,23 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="with --list: as in docs/campaign.md")
     parser.add_argument("--seed", type=int, help="of everything that is drawn; printed and kept")
     parser.add_argument("--repetitions", type=int, default=1, metavar="N", help="of each row, with seeds that follow")
-    parser.add_argument("--long", action="store_true", help="the long holds of the record (losses, starvation: 10 minutes)")
+    parser.add_argument("--long", action="store_true",
+                        help="as for the record: losses and starvation for 10 minutes, kills again and again in one run")
     parser.add_argument("--report", type=Path, help="folder of the report; build/campaign/<time> otherwise")
+    parser.add_argument("--continue", type=Path, dest="unfinished", metavar="REPORT",
+                        help="what an interrupted campaign still lacks, with its seed, into its report")
     return parser.parse_args(words)
+
+
+def begin(options: argparse.Namespace) -> tuple[int, Path, list[Run]]:
+    """The seed, the report's folder and the runs that it holds already."""
+    if options.unfinished:
+        seed = json.loads((options.unfinished / "report.json").read_text())["seed"]
+        return seed, options.unfinished, kept(options.unfinished)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
+    top = options.report or REPORTS / datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
+    top.mkdir(parents=True, exist_ok=True)
+    return seed, top, []
 
 
 def seconds_of(text: str) -> float:
@@ -70,9 +85,7 @@ def main(words: list[str]) -> int:
     if options.list:
         list_rows(options.markdown)
         return 0
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
-    top = options.report or REPORTS / datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
-    top.mkdir(parents=True, exist_ok=True)
+    seed, top, runs = begin(options)
     print(f"seed {seed}, report {top}", flush=True)
     # Whoever ends the campaign leaves a site without its faults.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,7 +106,7 @@ def main(words: list[str]) -> int:
         return 0 if idle_cost.run(lab, 60, top) else 1
     program_of_load = load_name()
     print(f"load: {program_of_load}", flush=True)
-    runs: list[Run] = []
+    finished = {(run.fault, run.seed) for run in runs}
 
     def note(run: Run) -> None:
         runs.append(run)
@@ -109,6 +122,8 @@ def main(words: list[str]) -> int:
                     print(f"cannot    {fault.id:4} {fault.name}: {fault.cannot}")
                     continue
                 for repetition in range(options.repetitions):
+                    if (fault.id, seed + repetition) in finished:
+                        continue
                     note(run_fault(lab, fault, seed + repetition, top, options.long))
     except Late as late:
         print(f"the site is not healthy, the campaign ends here: {late}")

@@ -25,6 +25,7 @@ class Fault:
     kills: int = 0                # how many processes or machines die or freeze
     quick: bool = False           # among the chosen of ./check
     long_hold: float = 0          # the hold of a run for the record (--long)
+    long_rounds: int = 1          # a run for the record suffers the fault so often, whole again in between
     stale_ms: int = 0             # reads so old are within the promise: a whole machine pauses
     cannot: str = ""              # why these machines cannot inject it
     note: str = ""                # what to know about the expectation
@@ -52,7 +53,8 @@ class Facts:
     fault: Fault
     injected_at: float = 0
     healed_at: float = 0
-    converged_after: float | None = None       # seconds since the last step of healing; None: never
+    rounds: int = 0                            # how often the fault was injected
+    converged_after: float | None = None       # seconds since the last step of healing, the longest; None: never
     missing: str = ""                          # what was missing when it never did
     first_holder: str = ""
     first_epoch: int = 0

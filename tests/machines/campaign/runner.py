@@ -77,7 +77,7 @@ def run_fault(lab: Lab, fault: Fault, seed: int, top: Path, long: bool = False) 
     folder = top / f"{len(list(top.glob('run-*'))):03d}-{fault.id}".replace("/", "_")
     folder = folder.with_name("run-" + folder.name)
     folder.mkdir(parents=True)
-    run = Run(fault.id, fault.name, seed, now_text(), kills=fault.kills, folder=folder.name)
+    run = Run(fault.id, fault.name, seed, now_text(), folder=folder.name)
     facts = Facts(fault)
     began, began_wall = time.monotonic(), time.time()
     load = load_for(lab, folder, f"c{fault.id}-{seed}-{int(began_wall)}".replace("+", "-"))
@@ -85,12 +85,11 @@ def run_fault(lab: Lab, fault: Fault, seed: int, top: Path, long: bool = False) 
         while not observer.newest().holder:
             time.sleep(0.02)
         stage = Stage(lab, observer, random.Random(f"{seed}/{fault.id}"))
-        stage.learn_voters(lab.site("lb1"))
         stage.is_lenient = "+" in fault.id
         facts.first_holder, facts.first_epoch = stage.roles["primary"], stage.first_epoch
         try:
             load.start()
-            play(stage, fault, facts, load, fault.long_hold if long and fault.long_hold else fault.hold, began_wall)
+            play(stage, facts, load, long, began_wall)
             load.stop()
             outcome = load.check(fault.stale_ms, facts.converged_after is not None)
             facts.workloads, facts.gaps = outcome.findings, [gap for gap in outcome.gaps if gap[1] >= facts.injected_at]
@@ -107,35 +106,48 @@ def run_fault(lab: Lab, fault: Fault, seed: int, top: Path, long: bool = False) 
     return run
 
 
-def play(stage: Stage, fault: Fault, facts: Facts, load, hold: float, began_wall: float) -> None:
-    """The steps, the hold between them, and the wait for convergence."""
+def play(stage: Stage, facts: Facts, load, long: bool, began_wall: float) -> None:
+    """The rounds of the fault: its steps, the hold between them, and the wait for convergence."""
+    fault = facts.fault
     stage.wait("0.5..1.5")
     load.mark("fault")
     facts.injected_at = time.monotonic()
-    try:
-        for step in fault.inject:
-            stage.perform(step)
-        end = time.monotonic() + hold
-        while time.monotonic() < end:
-            time.sleep(min(1.0, max(0.0, end - time.monotonic())))  # the fault's length
-        if fault.shows:
-            facts.shown = shown_now(began_wall)
-    except Unreached as unreached:
-        facts.unreached = str(unreached)
-    load.mark("heal")
-    for step in fault.heal:
-        stage.perform(step)
-    stage.end_background()
-    if facts.unreached:
-        stage.heal_all()
-    facts.healed_at = time.monotonic()
-    load.mark("healed")
-    try:
-        stage.lab.wait_healthy(CONVERGENCE_LIMIT)
-        facts.converged_after = time.monotonic() - facts.healed_at
-    except Late as late:
-        facts.missing = str(late)
+    for index in range(fault.long_rounds if long else 1):
+        if index:
+            stage.learn_roles(stage.lab.site("lb1"))
+            stage.wait("0.2..1")
+        try:
+            for step in fault.inject:
+                stage.perform(step)
+            hold_on(fault.long_hold if long and fault.long_hold else fault.hold)
+            if fault.shows:
+                facts.shown = shown_now(began_wall)
+        except Unreached as unreached:
+            facts.unreached = str(unreached)
+        facts.rounds += 1
+        load.mark("heal")
+        for step in fault.heal:
+            stage.perform(step, heals=True)
+        stage.end_background()
+        if facts.unreached:
+            stage.heal_all()
+        facts.healed_at = time.monotonic()
+        load.mark("healed")
+        try:
+            stage.lab.wait_healthy(CONVERGENCE_LIMIT)
+            facts.converged_after = max(facts.converged_after or 0, time.monotonic() - facts.healed_at)
+        except Late as late:
+            facts.missing = str(late)
+            facts.converged_after = None
+        if facts.unreached or facts.missing:
+            break
     stage.wait("0.5")
+
+
+def hold_on(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(1.0, left))  # the fault's length
 
 
 def finish(run: Run, facts: Facts, stage: Stage, observer: Observer, began: float) -> None:
@@ -151,6 +163,7 @@ def finish(run: Run, facts: Facts, stage: Stage, observer: Observer, began: floa
         facts.shown = "(nothing could be asked)"
     run.findings = judge(facts)
     run.state = state_of(run.findings)
+    run.kills = facts.fault.kills * facts.rounds
     run.longest_gap_ms = round(longest_gap_ms(facts), 1)
     run.converged_after_s = facts.converged_after
     run.overlaps += sum(finding.checker == "one gate" and not finding.is_ok for finding in run.findings)
@@ -163,7 +176,7 @@ def finish(run: Run, facts: Facts, stage: Stage, observer: Observer, began: floa
             if not lane or lane[-1][1] != what:
                 lane.append((shift(at), what))
         run.lanes[host] = lane
-    run.faults = [(shift(start), shift(end), text) for start, end, text in fault_bars(stage.done, len(facts.fault.inject))]
+    run.faults = [(shift(start), shift(end), text) for start, end, text in fault_bars(stage.done, stage.injected)]
     run.gaps = [(shift(a), shift(b)) for a, b in facts.gaps]
     run.read_gaps = [(shift(a), shift(b)) for a, b in run.read_gaps]
     run.takeovers = [(shift(at), holder, epoch) for at, holder, epoch in observer.holders if epoch != facts.first_epoch]
@@ -174,17 +187,26 @@ UNDOES = {"thaw": ("freeze",), "boot": ("poweroff",), "heal": ("cut", "drop", "i
 UNSEEN = ("wait", "await", "thaw", "boot", "heal", "calm", "prompt-agent")
 
 
-def fault_bars(done: list[tuple[float, float, str]], injected: int) -> list[tuple[float, float, str]]:
+def fault_bars(done: list[tuple[float, float, str]], injected: set[int]) -> list[tuple[float, float, str]]:
     """When each fault began and ended: with the step that undid it, or with its own when it is over at once (a kill)."""
     found = []
-    for index, (start, end, text) in enumerate(done[:injected]):
+    for index, (start, end, text) in enumerate(done):
         verb, *words = text.split()
-        if verb in UNSEEN:
+        if verb in UNSEEN or index not in injected:
             continue
         undone = [at for _, at, later in done[index + 1:]
                   if verb in UNDOES.get(later.split()[0], ()) and (len(later.split()) == 1 or later.split()[1] in words)]
         found.append((start, min(undone, default=end), text))
     return found
+
+
+def kept(top: Path) -> list[Run]:
+    """The runs that a report holds already, in their order."""
+    runs = []
+    for file in sorted(top.glob("run-*/run.json")):
+        found = json.loads(file.read_text())
+        runs.append(Run(**{**found, "findings": [Finding(**finding) for finding in found["findings"]]}))
+    return runs
 
 
 def keep(folder: Path, run: Run, began_wall: float, with_evidence: bool) -> None:

@@ -1,17 +1,19 @@
 """The vocabulary of the table's steps: the lab's verbs, waiting for a state of the site, and faults inside a machine."""
+import json
 import random
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab_driver import LAB, Lab  # noqa: E402 (the tests' driver is no installed package)
 
 from . import bad_disk
-from .observer import Observer, machine, paths
+from .observer import Observer, machine, paths, site
 
 LAB_VERBS = {"poweroff", "boot", "freeze", "thaw", "isolate", "cut", "drop", "heal", "kill"}
 SOCKET = ("-h", "/run/gemel/postgres", "-U", "postgres", "-d", "gemel")
@@ -30,22 +32,27 @@ class Stage:
         self.is_lenient = False      # with several faults at once one may have switched off what another acts on
         self.background: list[subprocess.Popen] = []
         self.done: list[tuple[float, float, str]] = []      # when each step began and ended, for the timeline
-        primary = observer.newest().holder
-        standby = next(host for host in paths.DATABASES if host != primary)
+        self.injected: set[int] = set()                     # which of them bring the fault about
         self.first_epoch = observer.newest().epoch
-        self.roles = {"primary": primary, "standby": standby}
+        self.roles: dict[str, str] = {}
+        self.learn_roles(lab.site("lb1"))
 
-    def learn_voters(self, site: dict) -> None:
+    def learn_roles(self, site: dict) -> None:
+        """Who is who now, for the steps that follow."""
+        primary = self.observer.newest().holder
+        self.roles = {"primary": primary, "standby": next(host for host in paths.DATABASES if host != primary)}
         leader = next((store["leader"] for entry in site.get("hosts", [])
                        if (store := (entry.get("status") or {}).get("store")) and store.get("leader")), "")
         voters = [entry["host"] for entry in site.get("hosts", []) if "voter" in entry["duties"]]
         self.roles["leader"] = leader or voters[0]
         self.roles["follower"] = next(host for host in voters if host != self.roles["leader"])
 
-    def perform(self, step: str) -> None:
+    def perform(self, step: str, heals: bool = False) -> None:
         """Carries out one step; raises AssertionError with the words of what failed, Unreached if a state never came."""
         words = [self.roles.get(word, word) for word in shlex.split(step)]
         began = time.monotonic()
+        if not heals:
+            self.injected.add(len(self.done))
         try:
             self.act(words)
         except (AssertionError, Unreached, OSError, LookupError, subprocess.SubprocessError):
@@ -85,6 +92,13 @@ class Stage:
             "process": lambda: machine.named(words[0], words[1]),
         }
         self.until(f"{what} {' '.join(words[:-1])}", conditions[what], seconds, 0.003)
+
+    def undamped(self, rule: str, seconds: str) -> None:
+        """Waits until the rule's last event is so long ago: what it does is not done more often."""
+        events = [event for host in paths.DATABASES for event in json.loads(site.agent(host, "/events?after=0", 2)[1] or "[]")]
+        last = max((datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+                    for event in events if event["rule"] == rule), default=0.0)
+        time.sleep(max(0.0, last + float(seconds) - time.time()))  # the damping's own length
 
     def start(self, *command: str) -> None:
         self.background.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

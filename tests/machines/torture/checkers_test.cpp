@@ -94,6 +94,15 @@ TEST(BankChecker, accepts_books_that_agree_and_a_standby_that_has_nothing_yet) {
   EXPECT_EQ(verdict.state, State::ok) << testing::PrintToString(verdict.findings);
 }
 
+TEST(BankChecker, accepts_that_a_standby_goes_back_before_the_run_when_it_crashes) {
+  const Event nothing_again{'B', 9, "snapshot", {0}, {"db2 since 30.2"}, 1, 2, ok, ""};
+  const History history{.run = "r",
+                        .workloads = "",
+                        .events = {transfer(1, ok), snapshot("db2 since 20.1", 1000), nothing_again},
+                        .marks = {}};
+  EXPECT_EQ(check_bank(history, {books()}).state, State::ok);
+}
+
 TEST(BankChecker, finds_each_kind_of_damage) {
   const auto judge = [](std::vector<Event> events, const Tables& tables) {
     return check_bank({.run = "r", .workloads = "", .events = std::move(events), .marks = {}}, {tables});

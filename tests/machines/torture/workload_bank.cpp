@@ -58,9 +58,15 @@ Step snapshot_step(const std::string& run, const std::string& source) {
   return [run, source](Session& session, Event& event) {
     event.op = "snapshot";
     event.in = {0};
+    std::string shown_by = source;
+    if (source != "service") {
+      const auto life = session.submit("SELECT extract(epoch FROM pg_postmaster_start_time())::text", {});
+      if (!take(event, life)) return;
+      shown_by += " since " + life.rows.at(0).at(0);
+    }
     const auto reply = session.submit("SELECT balance FROM torture_account WHERE run = $1 ORDER BY id", {run});
     if (!take(event, reply)) return;
-    event.out = {source};
+    event.out = {shown_by};
     for (const auto& row : reply.rows) event.out.push_back(row.at(0));
   };
 }
