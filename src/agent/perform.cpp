@@ -30,18 +30,38 @@ ActionEnded ended(core::ActionId id, adapters::etcd::SwapAnswer answer) {
   return result;
 }
 
-Task<Status> plain(adapters::postgres::PostgresServer* postgres, core::ActionKind kind) {
-  if (std::holds_alternative<Bootstrap>(kind)) co_return co_await postgres->bootstrap();
-  if (const auto* start = std::get_if<StartPostgres>(&kind))
-    co_return co_await postgres->start(start->upstream, start->names);
-  if (const auto* follow = std::get_if<Follow>(&kind)) co_return co_await postgres->follow(follow->upstream);
-  if (std::holds_alternative<Checkpoint>(kind)) co_return co_await postgres->checkpoint();
-  if (std::holds_alternative<KillPostgres>(kind)) co_return co_await postgres->kill();
-  if (const auto* rewind = std::get_if<Rewind>(&kind)) co_return co_await postgres->rewind(rewind->source);
-  if (const auto* clone = std::get_if<Clone>(&kind)) co_return co_await postgres->clone(clone->source);
-  if (const auto* mark = std::get_if<MarkServed>(&kind)) co_return co_await postgres->mark_served(mark->epoch);
-  co_return fail(ErrorCode::unsupported, "no executor for " + core::describe(kind));
-}
+/// One overload per action: one without an executor does not compile. What this class refuses is carried out by
+/// the functions below, or at once by DatabaseNode::at_once.
+struct PlainProcedures {
+  adapters::postgres::PostgresServer* postgres;
+
+  Task<Status> operator()(const Bootstrap& /*action*/) const { return postgres->bootstrap(); }
+  Task<Status> operator()(const StartPostgres& start) const { return postgres->start(start.upstream, start.names); }
+  Task<Status> operator()(const Follow& follow) const { return postgres->follow(follow.upstream); }
+  Task<Status> operator()(const Checkpoint& /*action*/) const { return postgres->checkpoint(); }
+  Task<Status> operator()(const KillPostgres& /*action*/) const { return postgres->kill(); }
+  Task<Status> operator()(const Rewind& rewind) const { return postgres->rewind(rewind.source); }
+  Task<Status> operator()(const Clone& clone) const { return postgres->clone(clone.source); }
+  Task<Status> operator()(const MarkServed& mark) const { return postgres->mark_served(mark.epoch); }
+
+  Task<Status> operator()(const Promote& /*action*/) const { return not_plain("promote"); }
+  Task<Status> operator()(const SetNames& /*action*/) const { return not_plain("set_names"); }
+  Task<Status> operator()(const StopPostgres& /*action*/) const { return not_plain("stop_postgres"); }
+  Task<Status> operator()(const ReadStore& /*action*/) const { return not_plain("read_store"); }
+  Task<Status> operator()(const ClaimIntent& /*action*/) const { return not_plain("claim_intent"); }
+  Task<Status> operator()(const SwapRecord& /*action*/) const { return not_plain("swap_record"); }
+  Task<Status> operator()(const CompleteHistory& /*action*/) const { return not_plain("complete_history"); }
+  Task<Status> operator()(const QuiesceHeartbeat& /*action*/) const { return not_plain("quiesce_heartbeat"); }
+  Task<Status> operator()(const ResumeHeartbeat& /*action*/) const { return not_plain("resume_heartbeat"); }
+  Task<Status> operator()(const Say& /*action*/) const { return not_plain("say"); }
+  Task<Status> operator()(const RefreshGate& /*action*/) const { return not_plain("refresh_gate"); }
+  Task<Status> operator()(const ShutGate& /*action*/) const { return not_plain("shut_gate"); }
+  Task<Status> operator()(const TakeAddress& /*action*/) const { return not_plain("take_address"); }
+  Task<Status> operator()(const DropAddress& /*action*/) const { return not_plain("drop_address"); }
+
+ private:
+  static Task<Status> not_plain(std::string name) { co_return fail(ErrorCode::unsupported, name + " is not plain"); }
+};
 
 }  // namespace
 
@@ -87,7 +107,7 @@ Task<ActionEnded> DatabaseNode::perform_postgres(core::Action action) {
     result.payload = core::payload::Mark{*stopped};
     co_return result;
   }
-  co_return ended(action.id, co_await plain(&postgres, action.kind));
+  co_return ended(action.id, co_await std::visit(PlainProcedures{&postgres}, action.kind));
 }
 
 Task<ActionEnded> DatabaseNode::perform_heartbeat(core::Action action) {

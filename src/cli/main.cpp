@@ -24,7 +24,7 @@ struct Arguments {
   bool is_waiting_asked = false;  // the default anyway
   bool is_not_waiting = false;
   EventsOptions events;
-  std::string rules_host;
+  RulesOptions rules;
   ExplainOptions explain;
   RenderOptions render;
 };
@@ -131,7 +131,9 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   events->add_option("-n,--newest", arguments.events.newest, "only so many of the past, 0 for all (default 50)")
       ->type_name("N");
   auto* rules = app.add_subcommand("rules", "the policy table");
-  rules->add_option("--host", arguments.rules_host, "ask this host's agent instead of this program")->type_name("HOST");
+  auto* host = rules->add_option("--host", arguments.rules.host, "ask this host's agent instead of this program");
+  host->type_name("HOST");
+  rules->add_flag("--mermaid", arguments.rules.is_mermaid, "as a chart for documentation")->excludes(host);
   add_explain(app, arguments);
   auto* render = app.add_subcommand("render", "turn one site file into one tree of files per host");
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
@@ -152,7 +154,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("resume")) return run_resume(arguments.common, arguments.resume);
   if (app.got_subcommand("force")) return run_force(arguments.common, arguments.force);
   if (app.got_subcommand("events")) return run_events(arguments.common, arguments.events);
-  if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules_host);
+  if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
   return run_version(arguments.common);

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "cli/document.h"
+#include "cli/rules_chart.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "core/policy.h"
@@ -43,11 +44,15 @@ runtime::Task<ExitCode> show_rules_of(api::AgentClient* agents, std::string host
 
 }  // namespace
 
-ExitCode run_rules(const CommonOptions& common, const std::string& host) {
-  if (!host.empty()) {
+ExitCode run_rules(const CommonOptions& common, const RulesOptions& options) {
+  if (options.is_mermaid) {
+    print(rules_chart());
+    return ExitCode::done;
+  }
+  if (!options.host.empty()) {
     auto session = Session::open(common);
     if (!session) return give_up(session.error());
-    return (*session)->run(show_rules_of(&(*session)->agents(), host, common));
+    return (*session)->run(show_rules_of(&(*session)->agents(), options.host, common));
   }
   switch (common.output) {
     case OutputFormat::json:

@@ -58,8 +58,12 @@ struct EventsOptions {
 };
 ExitCode run_events(const CommonOptions& common, const EventsOptions& options);
 
-/// Prints the table of this program; `host` not empty: the table of that host's agent.
-ExitCode run_rules(const CommonOptions& common, const std::string& host);
+struct RulesOptions {
+  std::string host;         // not empty: the table of that host's agent
+  bool is_mermaid = false;  // this program's table as a chart for documentation
+};
+/// Prints the table of this program, or of a host's agent.
+ExitCode run_rules(const CommonOptions& common, const RulesOptions& options);
 
 struct ExplainOptions {
   std::filesystem::path file;  // empty: what this host's agent records

@@ -65,6 +65,9 @@ bool is_on_other_fork(const State& state) {
          is_holder_primary(state) && state.peers.at(holder_of(state)).beat.timeline <= state.facts.timeline;
 }
 
+/// What it is now, not what it was before this loop stood still: a server receives without being told to.
+bool is_seen_lately(const State& state) { return state.now - state.facts_at <= std::chrono::seconds(1); }
+
 bool is_following(const State& state) { return state.record() != nullptr && !state.is_holder(); }
 
 constexpr Rule table[] = {
@@ -156,7 +159,8 @@ constexpr Rule table[] = {
      "point it at the holder", false,
      [](const State& s) {
        return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) &&
-              !s.is_diverged() && is_holder_settled(s) && is_holder_primary(s) && is_postgres_free(s);
+              !s.is_diverged() && is_holder_settled(s) && is_holder_primary(s) && is_seen_lately(s) &&
+              is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "follows " + holder_of(s).name);

@@ -132,7 +132,8 @@ std::vector<Fault> trap_of(Random& random, const Conditions& conditions) {
   using enum FaultKind;
   const core::Timers& timers = conditions.timers;
   const std::size_t hosts = conditions.hosts;
-  const auto host = static_cast<Place>(random.below(hosts));
+  // Mostly the first holder.
+  const auto host = static_cast<Place>(is_one_in(random, 3) ? random.below(hosts) : 0);
   const Duration shortly = up_to(random, 80);
   const Duration long_time = timers.grace * 2 + near_timer(random, timers);
   switch (random.below(hosts == 3 ? 7 : 6)) {
@@ -141,16 +142,19 @@ std::vector<Fault> trap_of(Random& random, const Conditions& conditions) {
               tied({restart_agent, sent(SwapPurpose::add), true, shortly}),
               plain(power_cycle, host, hosts, timers.lease)};
     case 1:  // a bid arrives after the agent that sent it was replaced, and the holder is heard again meanwhile
-      return {tied({delay_swap, sent(SwapPurpose::bid), true, timers.lease / 2 + near_timer(random, timers)}),
+      return {tied({delay_swap, sent(SwapPurpose::bid), true, timers.lease / 2 + up_to(random, 400)}),
               tied({restart_agent, sent(SwapPurpose::bid), true, shortly}),
+              tied({stall_loop, applied(SwapPurpose::bid), false, timers.lease}),
               tied({is_one_in(random, 2) ? cut_datagrams : isolate, applied(SwapPurpose::bid), is_one_in(random, 2),
                     long_time}),
               plain(is_one_in(random, 2) ? cut_pair : isolate, host, hosts, timers.grace + up_to(random, 150))};
     case 2:  // who adds is cut off before it learns that it did
-      return {tied({isolate, applied(SwapPurpose::add), true, long_time}),
+      return {tied({lose_answer, sent(SwapPurpose::add), true}),
+              tied({isolate, applied(SwapPurpose::add), true, long_time}),
               plain(power_cycle, host, hosts, timers.lease)};
     case 3:  // who resigns is cut off before it learns that it did
-      return {tied({isolate, applied(SwapPurpose::resign), true, long_time}),
+      return {tied({lose_answer, sent(SwapPurpose::resign), true}),
+              tied({isolate, applied(SwapPurpose::resign), true, long_time}),
               plain(is_one_in(random, 2) ? stall_disk : switch_over, host, hosts,
                     timers.sick * 5 / 4 + up_to(random, 1000))};
     case 4:  // a taker dies half-way, and another one takes over from the same S
@@ -185,7 +189,7 @@ void harden(Plan& plan, std::uint64_t seed) {
     const auto at = static_cast<std::ptrdiff_t>(random.below(plan.faults.size() + 1));
     plan.faults.insert(plan.faults.begin() + at, snare.begin(), snare.end());
   }
-  if (is_one_in(random, 4)) {
+  if (is_one_in(random, 2)) {
     const auto trap = trap_of(random, plan.conditions);
     plan.faults.insert(plan.faults.begin(), trap.begin(), trap.end());
     // What it waits for comes after seconds.

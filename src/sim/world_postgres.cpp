@@ -169,6 +169,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     server.flushed = server.log.end;
     server.names_in_file = server.names = mask_of(start->names);
     server.upstream = place_of(start->upstream);
+    server.was_repointed = false;
     server.is_retrying = false;
     retry_receive(host);
   } else if (const auto* follow = std::get_if<Follow>(&kind)) {
@@ -177,6 +178,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     server.upstream = place_of(follow->upstream);
+    server.was_repointed = true;
     server.connection = 0;
     retry_receive(host);
   } else if (const auto* promotion = std::get_if<Promote>(&kind)) {

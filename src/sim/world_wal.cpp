@@ -150,9 +150,10 @@ void World::retry_receive(Host& standby) {
 }
 
 /// A primary knows forks by their timelines' numbers only. It sends to a standby that is on another fork with a number
-/// of its own past, and that standby is garbage from then on. Of three hosts only the present number is judged: a known
-/// gap (docs/gaps.md).
+/// of its own past, and that standby is garbage from then on. Of three hosts only the present number is judged, and
+/// only of a standby that was running when it was told to follow: a known gap (docs/gaps.md).
 void World::check_fork(const Host& primary, const Host& standby) {
+  if (hosts_.size() > 2 && !standby.server.was_repointed) return;
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);
