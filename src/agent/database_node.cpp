@@ -25,6 +25,8 @@ constexpr auto unclaimed_limit = std::chrono::seconds(3);
 constexpr auto address_retry = std::chrono::milliseconds(500);
 // PostgreSQL is looked at so often; after an action of its own at once.
 constexpr auto observe_interval = std::chrono::milliseconds(250);
+// So often while a standby's flush stands still: commits wait for it, and only a look can end that (R2).
+constexpr auto stalled_interval = std::chrono::milliseconds(50);
 // The clients' side is asked so often, and has so long to answer. Core waits for several looks in a row.
 constexpr auto service_interval = std::chrono::milliseconds(250);
 // The controller is told what has changed, and every so many looks that nothing has: about once a second.
@@ -250,7 +252,7 @@ runtime::Task<void> DatabaseNode::observe() {
       last_error.clear();
       feed(core::event::PostgresSeen{*facts});
     }
-    look_.expires_after(observe_interval);
+    look_.expires_after(state().is_waiting_for_flush() ? stalled_interval : observe_interval);
     boost::system::error_code ignored;
     co_await look_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
   }

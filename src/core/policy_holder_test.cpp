@@ -267,6 +267,19 @@ TEST(Policy, adds_a_standby_only_when_it_keeps_up_because_commits_will_wait_for_
   EXPECT_EQ(state.add->node, db2);
 }
 
+TEST(Policy, wants_the_next_look_soon_when_a_flush_did_not_move) {
+  State state = primary();
+  state.now = state.now + ms(250);
+  observe_standby(state, Lsn{200}, Lsn{200});
+  EXPECT_FALSE(state.is_waiting_for_flush()) << "nothing to flush";
+  state.now = state.now + ms(250);
+  observe_standby(state, Lsn{210}, Lsn{300});
+  EXPECT_FALSE(state.is_waiting_for_flush()) << "it moves";
+  state.now = state.now + ms(250);
+  observe_standby(state, Lsn{210}, Lsn{300});
+  EXPECT_TRUE(state.is_waiting_for_flush());
+}
+
 TEST(Policy, gives_up_an_add_whose_standby_stops_flushing_because_commits_wait_for_it) {
   State state = adding();
   decide(state);  // the names, with the barrier

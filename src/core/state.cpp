@@ -86,6 +86,11 @@ Duration State::stable_time(const NodeId& node) const {
   return std::max(timers().stable, std::min(timers().stable * (1U << doublings), longest));
 }
 
+bool State::is_waiting_for_flush() const {
+  return std::ranges::any_of(
+      links, [this](const auto& entry) { return entry.second.is_streaming && entry.second.progressed < facts_at; });
+}
+
 void State::count_flap(const NodeId& node) {
   auto& flap = flaps[node];
   if (now - flap.last > damping_window) flap.count = 0;

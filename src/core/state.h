@@ -215,6 +215,8 @@ struct State {
   /// How long `node` must stream before it is added: longer each time it was removed lately, nothing when service waits
   /// for it.
   [[nodiscard]] Duration stable_time(const NodeId& node) const;
+  /// A standby streams and its flush did not move at the last look at it: the next look should come soon.
+  [[nodiscard]] bool is_waiting_for_flush() const;
   /// The standby disappointed: it was removed from S, or could not be added.
   void count_flap(const NodeId& node);
   /// Take-overs (a holder other than the one before) for this reason that this run saw within `window`.

@@ -211,8 +211,14 @@ void read(const json::value& source, T& target) {
     target = Random(source.to_number<std::uint64_t>());
   } else if constexpr (std::is_same_v<T, std::monostate>) {
   } else if constexpr (boost::describe::has_describe_members<T>::value) {
-    boost::mp11::mp_for_each<Members<T>>(
-        [&](auto member) { read(source.as_object().at(member.name), target.*member.pointer); });
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+      auto& value = target.*member.pointer;
+      // An older version did not know it: absent is as good as null, so that its recordings can be read.
+      if constexpr (IsOptional<std::remove_cvref_t<decltype(value)>>::value) {
+        if (!source.as_object().contains(member.name)) return value.reset();
+      }
+      read(source.as_object().at(member.name), value);
+    });
   } else if constexpr (std::is_same_v<T, std::string>) {
     target = std::string(source.as_string());
   } else if constexpr (std::is_same_v<T, bool>) {
