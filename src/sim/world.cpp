@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace gemel::sim {
@@ -318,6 +319,8 @@ void World::at_once(Host& host, const core::ActionKind& kind) {
     host.talk->say(adapters::heartbeat::to_message(say->beat));
     host.has_spoken = true;
     arrange_talk(host);
+  } else {
+    GEMEL_CHECK(false && "an action that the models do not know");
   }
 }
 

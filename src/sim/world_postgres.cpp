@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.h"
 #include "sim/world.h"
 
 namespace gemel::sim {
@@ -213,6 +214,8 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     replace_directory(host, {rewind->source, source_run, false}, certainty);
   } else if (const auto* clone = std::get_if<Clone>(&kind)) {
     replace_directory(host, {clone->source, source_run, true}, certainty);
+  } else {
+    GEMEL_CHECK(false && "an action that the models do not know");
   }
   return {};
 }

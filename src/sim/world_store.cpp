@@ -1,6 +1,7 @@
 // What the simulated agents ask of etcd, and every way in which it answers badly.
 #include <chrono>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "sim/world.h"
 
@@ -54,6 +55,7 @@ void World::perform_store(Host& host, const core::Action& action, bool is_same_a
     etcd_.complete_history(complete->entry);
     return answer_store(host, action.id, Certainty::done);
   }
+  GEMEL_CHECK(std::holds_alternative<ClaimIntent>(kind));
   answer_store(host, action.id, Certainty::done, core::payload::IntentOwner{etcd_.claim_intent(host.id)});
 }
 
