@@ -90,6 +90,25 @@ void update_links(State& state) {
 
 bool is_running(PostgresRun run) { return run == PostgresRun::standby || run == PostgresRun::primary; }
 
+// A standby that its primary refuses shows a stream for some milliseconds at each of its ten attempts a second.
+constexpr auto lasting_stream = std::chrono::seconds(1);
+
+void begin_stream_watch(State& state) {
+  state.not_receiving_since = state.now;
+  state.streams_since.reset();
+}
+
+void watch_stream(State& state) {
+  if (state.facts.run != PostgresRun::standby) {
+    begin_stream_watch(state);
+  } else if (!state.facts.is_receiving) {
+    state.streams_since.reset();
+  } else {
+    if (!state.streams_since) state.streams_since = state.now;
+    if (state.now - *state.streams_since >= lasting_stream) state.not_receiving_since = state.now;
+  }
+}
+
 void apply_facts(State& state, const PostgresFacts& facts) {
   // The server ended although nobody here ended it, and the notice of its exit was missed or is yet to come.
   if (is_running(state.facts.run) && !is_running(facts.run) && !state.is_busy(Slot::postgres))
@@ -104,7 +123,7 @@ void apply_facts(State& state, const PostgresFacts& facts) {
   } else if (facts.run != PostgresRun::starting) {
     state.links.clear();
   }
-  if (facts.run != PostgresRun::standby || facts.is_receiving) state.not_receiving_since = state.now;
+  watch_stream(state);
 }
 
 bool ends_server(const ActionKind& kind) {
@@ -178,6 +197,8 @@ void end_server(State& state, const ActionKind& kind, bool is_done) {
     state.facts.run = is_done ? PostgresRun::stopped : PostgresRun::unknown;
     if (is_done) {
       state.facts.served = Epoch{};
+      state.facts.timeline = 0;  // those of the copy before; what this one has is seen at the next look
+      state.facts.wal_end = Lsn{};
       state.must_rewind = state.must_clone = false;
     }
   } else if (is_done || std::holds_alternative<action::StopPostgres>(kind)) {
@@ -235,10 +256,10 @@ void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded
     state.facts.run = PostgresRun::standby;
     state.facts.upstream = start->upstream;
     state.facts.is_receiving = false;
-    state.not_receiving_since = state.now;
+    begin_stream_watch(state);
   } else if (const auto* follow = std::get_if<action::Follow>(&kind); follow != nullptr && is_done) {
     state.facts.upstream = follow->upstream;
-    state.not_receiving_since = state.now;
+    begin_stream_watch(state);
   } else if (const auto* mark = std::get_if<action::MarkServed>(&kind); mark != nullptr && is_done) {
     state.facts.served = mark->epoch;
   } else if (std::holds_alternative<action::Checkpoint>(kind)) {

@@ -105,6 +105,7 @@ inline void hear(State& state, const NodeId& from, PostgresRun run) {
   peer.beat.run = run;
   peer.beat.revision = state.revision();
   peer.beat.wal_end = Lsn{200};
+  peer.beat.timeline = 5;
 }
 
 inline State blank(const NodeId& self) {

@@ -396,11 +396,53 @@ TEST(Policy, counts_the_time_without_receiving_from_the_start_of_the_agent) {
 
 TEST(Policy, copies_anew_after_half_a_minute_without_receiving) {
   State state = standby({db1});
+  state.facts.is_receiving = false;
   state.not_receiving_since = state.now - ms(29'999);
   EXPECT_EQ(decide(state).last(), "stand_by");
   state.now = state.now + ms(1);
   EXPECT_EQ(decide(state).last(), "stop_hopeless");
   EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+}
+
+// Campaign, row 60a: every refused attempt of the WAL receiver, ten a second, looks like a stream for some
+// milliseconds.
+TEST(Policy, counts_the_time_without_receiving_through_attempts_that_do_not_last) {
+  for (const bool lasts : {false, true}) {
+    State state = standby({db1});
+    PostgresFacts facts = state.facts;
+    for (int look = 0; look < 130; ++look) {
+      state.now = state.now + ms(250);
+      hear(state, db1, PostgresRun::primary);
+      facts.is_receiving = look % 10 < (lasts ? 6 : 3);
+      Output output;
+      apply(state, event::PostgresSeen{facts}, output);
+    }
+    EXPECT_EQ(decide(state).fired("stop_hopeless"), !lasts);
+  }
+}
+
+TEST(Policy, copies_a_standby_with_a_timeline_above_its_holders_at_once) {
+  State state = standby({db1});
+  state.facts.timeline = 6;
+  state.facts.is_receiving = false;
+  EXPECT_EQ(decide(state).last(), "stop_other_fork");
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+  // The copy is not judged by the timeline of what was there before.
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::StartPostgres>(), nullptr);
+  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "stand_by");
+  State in_set = standby({db1, db2});
+  in_set.facts.timeline = 6;
+  EXPECT_EQ(decide(in_set).last(), "stand_by");
+}
+
+// Row 60a again: it was started once more in the moment before the holder cut S, and followed nobody for half a minute.
+TEST(Policy, a_member_to_be_copied_stays_down_until_it_is_cut_unless_the_holder_is_gone) {
+  State state = standby();
+  state.facts.run = PostgresRun::stopped;
+  state.must_clone = true;
+  EXPECT_EQ(decide(state).last(), "wait_to_be_cut");
+  state.peers.clear();
+  EXPECT_EQ(decide(state).last(), "start_standby");
 }
 
 TEST(Policy, follows_the_holder) {

@@ -38,8 +38,8 @@ bool has_no_data(const State& state) {
 }
 
 bool is_stuck(const State& state, Duration limit) {
-  return is_out(state) && state.facts.run == PostgresRun::standby && is_source_ready(state) &&
-         state.now - state.not_receiving_since >= limit && is_postgres_free(state);
+  return is_out(state) && state.facts.run == PostgresRun::standby && !state.facts.is_receiving &&
+         is_source_ready(state) && state.now - state.not_receiving_since >= limit && is_postgres_free(state);
 }
 
 /// Any fork on the way to the present epoch may be the one it missed: the holder may have been promoted twice since.
@@ -59,11 +59,17 @@ bool is_holder_settled(const State& state) {
   return state.record()->members.size() == 1 || (entry != nullptr && entry->complete);
 }
 
-/// It never received from this holder and has its timeline's number, or a higher one: of a fork that was lost.
+/// Its timeline's number is higher than the holder's, or the same although it never received from this holder: of a
+/// fork that was lost, or that somebody made by hand. PostgreSQL refuses the first for ever.
 bool is_on_other_fork(const State& state) {
-  return is_out(state) && state.facts.run == PostgresRun::standby && state.facts.upstream != holder_of(state) &&
-         is_holder_primary(state) && state.peers.at(holder_of(state)).beat.timeline <= state.facts.timeline;
+  if (!is_out(state) || state.facts.run != PostgresRun::standby || !is_holder_primary(state)) return false;
+  const auto timeline = state.peers.at(holder_of(state)).beat.timeline;
+  if (state.facts.upstream != holder_of(state)) return timeline <= state.facts.timeline;
+  return timeline < state.facts.timeline && is_source_ready(state);
 }
+
+/// Must be copied anew, and will be as soon as the holder has cut S. Without a holder it may be the best copy there is.
+bool is_copy_awaited(const State& state) { return state.must_clone && is_holder_primary(state); }
 
 /// What it is now, not what it was before this loop stood still: a server receives without being told to.
 bool is_seen_lately(const State& state) { return state.now - state.facts_at <= std::chrono::seconds(1); }
@@ -85,10 +91,11 @@ constexpr Rule table[] = {
      [](State&, Decision& d) {
        d.note(NoteLevel::error, "this member's data directory is gone or unfinished: it cannot take over");
      }},
-    {"wait_to_be_cut", "R10", "has WAL of an epoch left behind, but is still in S",
+    {"wait_to_be_cut", "R10", "has WAL of an epoch left behind, or of a fork of its own, but is still in S",
      "touch nothing until the holder cut S", false,
      [](const State& s) {
-       return is_following(s) && s.is_member(s.self) && s.is_diverged() && s.facts.run == PostgresRun::stopped;
+       return is_following(s) && s.is_member(s.self) && (s.is_diverged() || is_copy_awaited(s)) &&
+              s.facts.run == PostgresRun::stopped;
      },
      [](State&, Decision&) {}},
     {"clone", "R10", "no usable data, not in S, the holder can be copied", "copy the holder", false,
@@ -137,7 +144,8 @@ constexpr Rule table[] = {
        d.note(NoteLevel::warn, "this standby has WAL of an epoch that was left behind: it is stopped and rewound");
        d.start(action::KillPostgres{});
      }},
-    {"stop_other_fork", "R10", "a standby has the timeline number of a holder it never received from",
+    {"stop_other_fork", "R10",
+     "a standby has a timeline number above the holder's, or a holder's it never received from",
      "stop it, then copy the holder", false, [](const State& s) { return is_on_other_fork(s) && is_postgres_free(s); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "this standby is on another fork of timeline " + std::to_string(s.facts.timeline) +

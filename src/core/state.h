@@ -143,7 +143,8 @@ struct State {
   bool is_cut = false;       // S was cut to the holder (R2) after that promotion, or the promotion was not ours to make
   bool must_rewind = false;  // WAL beyond the fork although it never served (failure mode 19)
   bool must_clone = false;   // the holder no longer has the WAL this standby needs
-  TimePoint not_receiving_since;
+  TimePoint not_receiving_since;           // looks at it in between do not count unless the stream lasted
+  std::optional<TimePoint> streams_since;  // every look at this standby since then saw it receive
   TimePoint postgres_retry_at;
   Duration postgres_backoff{0};
   TimePoint store_retry_at;

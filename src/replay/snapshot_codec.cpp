@@ -50,10 +50,10 @@ void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
          owns_bootstrap, record_since, learnt, pause, resigned_at, peers, heard, count_start, is_quiesced, service,
          facts, facts_at, links, names, promoted, fork, is_crash_unclean, is_checkpointed, is_cut, must_rewind,
-         must_clone, not_receiving_since, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at,
-         has_kill_failed, opening_since, gate_failed_until, shut_asked, opened, has_opened, shut_since, refreshed_until,
-         address_epoch, may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping,
-         slots, next_action, said, last_rule] = state;
+         must_clone, not_receiving_since, streams_since, postgres_retry_at, postgres_backoff, store_retry_at,
+         read_retry_at, has_kill_failed, opening_since, gate_failed_until, shut_asked, opened, has_opened, shut_since,
+         refreshed_until, address_epoch, may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps,
+         is_stopping, slots, next_action, said, last_rule] = state;
   visit("self", self);
   visit("config", config);
   visit("random", random);
@@ -88,6 +88,7 @@ void for_each_member(State& state, Visit visit) {
   visit("must_rewind", must_rewind);
   visit("must_clone", must_clone);
   visit("not_receiving_since", not_receiving_since);
+  visit("streams_since", streams_since);
   visit("postgres_retry_at", postgres_retry_at);
   visit("postgres_backoff", postgres_backoff);
   visit("store_retry_at", store_retry_at);
