@@ -129,7 +129,11 @@ std::vector<std::string> database_problems(const DatabaseView& view) {
   }
   if (state.pending && !state.pending->is_in_flight)
     problems.emplace_back("a change of the record has an unknown outcome; etcd does not answer");
-  if (state.last_rule.starts_with("halt_"))
+  if (state.last_rule == "halt_regressed") {
+    problems.emplace_back(
+        "stopped on purpose: etcd's record is older than what this host knows (restored from a backup?); decide which "
+        "copy of the database counts, see the handbook, then restart the agents");
+  } else if (state.last_rule.starts_with("halt_"))
     problems.emplace_back("stopped on purpose, a person must decide: see events");
   return problems;
 }

@@ -90,7 +90,7 @@ Task<ActionEnded> DatabaseNode::perform_postgres(core::Action action) {
   auto& postgres = *parts_.postgres;
   ActionEnded result{action.id, Certainty::done, {}, {}};
   if (const auto* promote = std::get_if<Promote>(&action.kind)) {
-    const auto promoted = co_await postgres.promote(promote->names);
+    const auto promoted = co_await postgres.promote(promote->names, promote->timeline);
     if (!promoted) co_return ended(action.id, promoted.error());
     result.payload = core::payload::Promoted{promoted->timeline, promoted->switch_lsn};
     co_return result;

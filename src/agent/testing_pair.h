@@ -55,8 +55,8 @@ class HeldPostgres final : public adapters::postgres::PostgresServer {
     return plain("start", fake.start(std::move(upstream), std::move(names)));
   }
   Task<Status> follow(NodeId upstream) override { return plain("follow", fake.follow(std::move(upstream))); }
-  Task<Result<adapters::postgres::Promoted>> promote(NodeSet names) override {
-    return plain("promote", fake.promote(std::move(names)));
+  Task<Result<adapters::postgres::Promoted>> promote(NodeSet names, std::uint32_t timeline) override {
+    return plain("promote", fake.promote(std::move(names), timeline));
   }
   Task<Result<adapters::postgres::NamesSet>> set_names(NodeSet names, bool with_barrier) override {
     return plain("set_names", fake.set_names(std::move(names), with_barrier));

@@ -45,6 +45,8 @@ std::string_view to_string(SwapPurpose purpose) {
       return "resume";
     case SwapPurpose::force:
       return "force";
+    case SwapPurpose::confirm:
+      return "confirm";
   }
   return "claim";
 }
@@ -94,7 +96,9 @@ std::string describe(const ActionKind& kind) {
             return fmt::format("start_postgres following {} names {}", nobody_or(a.upstream), to_string(a.names));
           },
           [](const action::Follow& a) { return "follow " + nobody_or(a.upstream); },
-          [](const action::Promote& a) { return "promote names " + to_string(a.names); },
+          [](const action::Promote& a) {
+            return "promote names " + to_string(a.names) + ", timeline " + std::to_string(a.timeline);
+          },
           [](const action::SetNames& a) {
             return fmt::format("set_names {}{}", to_string(a.names), a.with_barrier ? " with barrier" : "");
           },

@@ -15,8 +15,9 @@ namespace gemel::core {
 enum class Slot : std::uint8_t { store, postgres, heartbeat };
 
 /// Why a compare-and-swap is made; decides what its success means.
-/// create, bid, claim and force make this run the holder; pause and resume change the state only.
-enum class SwapPurpose : std::uint8_t { create, bid, claim, cut, remove, add, resign, pause, resume, force };
+/// create, bid, claim and force make this run the holder; pause and resume change the state only; confirm changes
+/// nothing, it asks whether the record that is known is still there.
+enum class SwapPurpose : std::uint8_t { create, bid, claim, cut, remove, add, resign, pause, resume, force, confirm };
 std::string_view to_string(SwapPurpose purpose);
 
 namespace action {
@@ -54,6 +55,7 @@ struct Follow {
 };
 struct Promote {
   NodeSet names;
+  std::uint32_t timeline = 0;  // the number the new timeline shall have (timeline_of)
   bool operator==(const Promote&) const = default;
 };
 struct SetNames {

@@ -23,6 +23,8 @@ void back_off_postgres(State& state) {
 
 TimePoint store_retry(State& state) { return state.now + store_backoff + milliseconds(state.random.below(30)); }
 
+Revision revision_in(const StoreView& view) { return view.record ? view.record->revision : Revision{}; }
+
 void back_off_store(State& state) { state.store_retry_at = store_retry(state); }
 
 /// What a run of PostgreSQL was good for ends with it: also its epoch, so that the next promotion must win another.
@@ -162,6 +164,8 @@ void end_swap(State& state, const action::SwapRecord& swap, const event::ActionE
   }
   swap_failed(state, swap);
   if (const auto* view = std::get_if<StoreView>(&ended.payload)) {
+    // A read may be stale, a transaction is not: what it compares with was there once, and revisions only grow.
+    if (swap.expected.value != 0 && revision_in(*view) < swap.expected) state.has_lost_record = true;
     adopt(state, *view);
   } else {
     state.hinted = Revision{std::max(state.hinted.value, state.revision().value + 1)};
@@ -329,6 +333,7 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
   watch_record(state);
   state.hinted = std::max(state.hinted, revision);
   state.store_read_at = state.now;
+  state.is_older_seen = state.has_lost_record = false;
   state.pending.reset();
   switch (swap.purpose) {
     case SwapPurpose::create:
@@ -362,6 +367,7 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
       return;
     case SwapPurpose::remove:
     case SwapPurpose::resume:
+    case SwapPurpose::confirm:
       return;
     case SwapPurpose::resign:
       state.hand_over.reset();
@@ -380,8 +386,15 @@ namespace {
 
 /// `was_known`: some view was known before, so that what is new in this one has just begun.
 void take_view(State& state, const StoreView& view, bool was_known) {
-  const Revision seen = view.record ? view.record->revision : Revision{};
-  if (view.record && seen < state.revision()) return;  // older than what is known: a stale answer
+  const Revision seen = revision_in(view);
+  if (view.record && state.record() != nullptr) {
+    const bool is_same = seen == state.revision();
+    // What is at one revision never changes, unless etcd went back and counted the same number again.
+    const bool is_known = is_same && view.record->record.token == state.record()->token;
+    if (is_same) state.has_lost_record = !is_known;
+    state.is_older_seen = seen < state.revision();
+    if (state.is_older_seen || state.has_lost_record) return;
+  }
   if (state.pending && !state.pending->is_in_flight && view.record) {
     const auto swap = state.pending->swap;
     if (view.record->record.token == swap.next.token) {

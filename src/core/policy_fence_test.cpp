@@ -202,6 +202,48 @@ TEST(Policy, halts_when_the_record_is_gone_or_older_than_what_was_served) {
   EXPECT_NE(decided.find<action::KillPostgres>(), nullptr);
 }
 
+TEST(Policy, a_holder_that_reads_an_older_record_asks_with_a_transaction_whether_its_own_is_still_there) {
+  State state = primary();
+  adopt(state, record_of(db1, {db1, db2}, 9));
+  const auto asked = decide(state);
+  ASSERT_NE(asked.swap(SwapPurpose::confirm), nullptr);
+  EXPECT_EQ(asked.swap(SwapPurpose::confirm)->expected, Revision{10});
+  EXPECT_EQ(asked.swap(SwapPurpose::confirm)->next.members, (NodeSet{db1, db2}));
+  EXPECT_EQ(asked.last(), "serve") << "a read may be stale";
+  const auto confirmed = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{11}});
+  EXPECT_EQ(confirmed.last(), "serve");
+  EXPECT_EQ(confirmed.swap(SwapPurpose::confirm), nullptr);
+}
+
+TEST(Policy, halts_when_a_refusal_shows_that_etcd_lost_its_record) {
+  State state = primary();
+  adopt(state, record_of(db1, {db1, db2}, 9));
+  decide(state);
+  const auto halted = end(state, Slot::store, Certainty::refused, record_of(db1, {db1, db2}, 9));
+  EXPECT_EQ(halted.last(), "halt_regressed");
+  EXPECT_NE(halted.find<action::ShutGate>(), nullptr);
+  EXPECT_NE(halted.find<action::KillPostgres>(), nullptr);
+  // Whatever is written there from now on: only the record that is known ends it.
+  adopt(state, record_of(db2, {db2}, 15));
+  EXPECT_EQ(decide(state).last(), "halt_regressed");
+  adopt(state, record_of(db1, {db1, db2}, 10));
+  EXPECT_NE(decide(state).last(), "halt_regressed");
+}
+
+TEST(Policy, halts_when_another_record_has_the_revision_of_the_one_that_is_known) {
+  State state = standby();
+  StoreView other = record_of(db1, {db1, db2}, 10);
+  other.record->record.token = "another";
+  adopt(state, other);
+  EXPECT_EQ(decide(state).last(), "halt_regressed");
+}
+
+TEST(Policy, halts_when_the_epoch_that_was_served_here_belongs_to_another) {
+  State state = standby({db1});
+  state.facts.served = epoch3;
+  EXPECT_EQ(decide(state).last(), "halt_regressed");
+}
+
 // The simulator's seed 2057: one stale answer halted the host for ever, because nothing was read any more.
 TEST(Policy, reads_again_while_it_halts_because_the_answer_may_have_been_stale) {
   State state = primary();

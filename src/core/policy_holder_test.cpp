@@ -15,6 +15,7 @@ TEST(Policy, writes_the_epoch_down_before_it_promotes) {
   EXPECT_EQ(state.facts.served, Epoch{4});
   ASSERT_NE(next.find<action::Promote>(), nullptr);
   EXPECT_EQ(next.find<action::Promote>()->names, NodeSet{db1});  // S - {self}
+  EXPECT_EQ(next.find<action::Promote>()->timeline, 8U) << "a number that no other epoch's fork has";
 }
 
 // The simulator's seed 245: agent killed, PostgreSQL crashed and promoted again before the gate's time-out had passed.

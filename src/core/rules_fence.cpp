@@ -45,15 +45,17 @@ void halt_foreign(State& state, Decision& decision) {
 }
 
 bool has_regressed(const State& state) {
+  if (state.has_lost_record) return true;
   if (!state.is_store_known || state.facts.served.value == 0) return false;
-  return state.record() == nullptr || state.record()->epoch < state.facts.served;
+  if (state.record() == nullptr || state.record()->epoch < state.facts.served) return true;
+  return state.record()->epoch == state.facts.served && !state.is_holder();
 }
 
 void halt_regressed(State& state, Decision& decision) {
   decision.note(
       NoteLevel::error,
-      "etcd's record is gone or older than what this database has served (etcd restored from a backup?): everything "
-      "stops until a person decides which copy counts");
+      "etcd's record is gone or older than what this host knows (etcd restored from a backup?): everything stops until "
+      "a person decides which copy counts");
   kill(state, decision);
   // The answer may have been a stale one: what is looked at again can prove it wrong.
   const bool is_due = !state.store_read_at || state.now - *state.store_read_at >= std::chrono::seconds(1);
@@ -138,7 +140,8 @@ constexpr Rule table[] = {
      }},
     {"halt_foreign", "R9", "the record is of another site or another database", "stop everything, say so", false,
      is_foreign, halt_foreign},
-    {"halt_regressed", "R9", "the record is gone or older than the epoch this directory served",
+    {"halt_regressed", "R9",
+     "the record is gone, or older than what this directory served or this agent knew for certain",
      "stop everything, ask a person", false, has_regressed, halt_regressed},
     {"shut_stopped", "R9", "PostgreSQL was stopped behind an open gate (a hand-over)",
      "shut the gate, drop the address, before anything else is done", true,

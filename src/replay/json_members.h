@@ -108,7 +108,7 @@ inline constexpr auto last_of<core::Certainty> = core::Certainty::unknown;
 template <>
 inline constexpr auto last_of<core::Slot> = core::Slot::heartbeat;
 template <>
-inline constexpr auto last_of<core::SwapPurpose> = core::SwapPurpose::force;
+inline constexpr auto last_of<core::SwapPurpose> = core::SwapPurpose::confirm;
 template <>
 inline constexpr auto last_of<core::HandOverStage> = core::HandOverStage::resign;
 

@@ -11,7 +11,7 @@ BOOST_DESCRIBE_STRUCT(CompleteHistory, (), (entry))
 BOOST_DESCRIBE_STRUCT(Bootstrap, (), ())
 BOOST_DESCRIBE_STRUCT(StartPostgres, (), (upstream, names))
 BOOST_DESCRIBE_STRUCT(Follow, (), (upstream))
-BOOST_DESCRIBE_STRUCT(Promote, (), (names))
+BOOST_DESCRIBE_STRUCT(Promote, (), (names, timeline))
 BOOST_DESCRIBE_STRUCT(SetNames, (), (names, with_barrier))
 BOOST_DESCRIBE_STRUCT(Checkpoint, (), ())
 BOOST_DESCRIBE_STRUCT(StopPostgres, (), (limit))
@@ -71,6 +71,8 @@ void for_each_member(State& state, Visit visit) {
   visit("learnt", learnt);
   visit("pause", pause);
   visit("resigned_at", resigned_at);
+  visit("is_older_seen", is_older_seen);
+  visit("has_lost_record", has_lost_record);
   visit("peers", peers);
   visit("heard", heard);
   visit("count_start", count_start);

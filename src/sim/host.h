@@ -46,7 +46,6 @@ struct Server {
 
   std::uint32_t run_number = 0;  // changes with every start and every end
   std::optional<Place> upstream;
-  bool was_repointed = false;    // standby: its upstream was changed while it ran
   std::uint32_t connection = 0;  // standby: receives through this one; 0: none
   bool is_retrying = false;      // an attempt to connect is on the agenda
   HostMask names = 0;            // in effect for every session

@@ -48,6 +48,8 @@ constexpr std::array<std::string_view, mark_count> names{
     "procedure_unknown",
     "third_host",
     "fast_timers",
+    "store_restored",
+    "store_halt",
 };
 
 }  // namespace

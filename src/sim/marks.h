@@ -54,6 +54,8 @@ enum class Mark : std::uint8_t {
   procedure_unknown,
   third_host,
   fast_timers,
+  store_restored,
+  store_halt,
   count_of_marks,
 };
 inline constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::count_of_marks);

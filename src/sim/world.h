@@ -88,6 +88,12 @@ class World {
   [[nodiscard]] std::optional<Place> primary() const;
   /// A primary serves, all other hosts stream and have everything, as many as wanted are in S.
   [[nodiscard]] bool is_whole() const;
+  /// etcd lost changes of the record for an old copy.
+  [[nodiscard]] bool is_store_restored() const { return is_store_restored_; }
+  /// ... and a host that knows better has stopped and asks.
+  [[nodiscard]] bool has_halted() const;
+  /// R8: nobody serves beside a record that is not the one etcd holds.
+  void check_record_served();
   /// Why not, for people.
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] std::size_t writes_done() const { return clients_.done(); }
@@ -152,7 +158,7 @@ class World {
   core::Payload take_effect(Host& host, const core::ActionKind& kind, std::uint32_t source_run,
                             core::Certainty& certainty);
   void set_names(Host& host, core::ActionId id, const core::action::SetNames& set);
-  void promote(Host& host, const NodeSet& names);
+  void promote(Host& host, const NodeSet& names, std::uint32_t timeline);
   struct Copy {
     NodeId source;
     std::uint32_t source_run = 0;
@@ -233,6 +239,7 @@ class World {
   std::optional<Duration> delay_swap_;
   bool is_reading_stale_ = false;
   bool is_watch_silent_ = false;
+  bool is_store_restored_ = false;
   std::uint32_t connections_ = 0;
   std::uint32_t runs_ = 0;
   std::uint64_t procedures_ = 0;

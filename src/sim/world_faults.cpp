@@ -168,9 +168,13 @@ void World::ask_switch_over(Place from, std::optional<Place> to) {
 }
 
 void World::restore_store(std::size_t back) {
+  const Revision before = etcd_.view().record ? etcd_.view().record->revision : Revision{};
   etcd_.restore(back);
-  checker_.store_restored();
-  members_ = etcd_.view().record ? mask_of(etcd_.view().record->record.members) : HostMask{0};
+  const Revision after = etcd_.view().record ? etcd_.view().record->revision : Revision{};
+  tell("-- record restored from " + std::to_string(before.value) + " to " + std::to_string(after.value));
+  if (after == before) return;
+  hit(Mark::store_restored);
+  is_store_restored_ = true;
 }
 
 void World::heal() {
@@ -223,6 +227,19 @@ bool World::is_whole() const {
     return sender.connection != 0 && host.server.connection == sender.connection &&
            host.server.timeline == server.timeline;
   });
+}
+
+bool World::has_halted() const {
+  return is_store_restored_ && std::ranges::any_of(hosts_, [](const Host& host) {
+           return host.controller && host.controller->state().last_rule == "halt_regressed";
+         });
+}
+
+void World::check_record_served() {
+  for (const auto& host : hosts_) {
+    if (is_open(host) && host.controller && host.controller->state().store.record != etcd_.view().record)
+      checker_.violate("R8: " + host.id.name + " serves beside a record that etcd does not hold");
+  }
 }
 
 std::string World::describe() const {

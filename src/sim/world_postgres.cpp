@@ -118,9 +118,10 @@ void World::perform_postgres(Place place, std::uint64_t serial) {
     if (std::holds_alternative<Promote>(action.kind)) {
       const auto rest = static_cast<std::uint64_t>(longest_conflict.count());
       agenda_.after(Duration{static_cast<Duration::rep>(random_.below(rest))},
-                    [this, place, run = host.server.run_number] {
+                    [this, place, run = host.server.run_number, timeline = std::get<Promote>(action.kind).timeline] {
                       Host& late = hosts_[place];
-                      if (late.server.run_number == run && late.server.run == PostgresRun::standby) promote(late, {});
+                      if (late.server.run_number == run && late.server.run == PostgresRun::standby)
+                        promote(late, {}, timeline);
                     });
     }
     host.procedure.reset();
@@ -170,7 +171,6 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     server.flushed = server.log.end;
     server.names_in_file = server.names = mask_of(start->names);
     server.upstream = place_of(start->upstream);
-    server.was_repointed = false;
     server.is_retrying = false;
     retry_receive(host);
   } else if (const auto* follow = std::get_if<Follow>(&kind)) {
@@ -179,7 +179,6 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     server.upstream = place_of(follow->upstream);
-    server.was_repointed = true;
     server.connection = 0;
     retry_receive(host);
   } else if (const auto* promotion = std::get_if<Promote>(&kind)) {
@@ -188,7 +187,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     const Log before = server.log;
-    promote(host, promotion->names);
+    promote(host, promotion->names, promotion->timeline);
     return core::payload::Promoted{server.timeline, Lsn{before.end + 1}};
   } else if (const auto* names = std::get_if<SetNames>(&kind)) {
     server.names_in_file = mask_of(names->names);
@@ -245,7 +244,7 @@ void World::set_names(Host& host, core::ActionId id, const SetNames& set) {
   if (!set.with_barrier) end(host, id, Certainty::done, core::payload::Mark{Lsn{}});
 }
 
-void World::promote(Host& host, const NodeSet& names) {
+void World::promote(Host& host, const NodeSet& names, std::uint32_t timeline) {
   Server& server = host.server;
   if (server.upstream) {
     Sender& sender = hosts_[*server.upstream].server.senders[host.place];
@@ -259,7 +258,7 @@ void World::promote(Host& host, const NodeSet& names) {
   server.names = is_broken(BrokenModel::promotes_without_names) ? HostMask{0} : server.names_in_file;
   server.log = tree_.fork(server.log);
   server.recovered = server.released = server.flushed = server.log.end;
-  server.timeline += 1;
+  server.timeline = std::max(server.timeline + 1, timeline);
   timelines_.resize(server.log.branch + 1);
   timelines_[server.log.branch] = server.timeline;
   server.is_checkpointed = false;

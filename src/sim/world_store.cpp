@@ -105,6 +105,7 @@ std::optional<Revision> World::commit(const SwapRecord& swap) {
   const auto before = etcd_.view().record;
   const auto revision = etcd_.commit(swap);
   if (!revision) return revision;
+  if (is_store_restored_) checker_.record_lost();
   checker_.record_changes(before, swap.next);
   if (before && swap.purpose == core::SwapPurpose::bid) check_promise(before->record, swap.next);
   if (const auto place = place_of(swap.next.writer)) happens(applied(swap.purpose), *place);

@@ -149,11 +149,9 @@ void World::retry_receive(Host& standby) {
                 [this, place = standby.place, run = standby.server.run_number] { try_receive(place, run); });
 }
 
-/// A primary knows forks by their timelines' numbers only. It sends to a standby that is on another fork with a number
-/// of its own past, and that standby is garbage from then on. Of three hosts only the present number is judged, and
-/// only of a standby that was running when it was told to follow: a known gap (docs/gaps.md).
+/// A primary knows forks by their timelines' numbers only. It would send to a standby that is on another fork with a
+/// number of its own past, and that standby were garbage from then on.
 void World::check_fork(const Host& primary, const Host& standby) {
-  if (hosts_.size() > 2 && !standby.server.was_repointed) return;
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);
@@ -163,7 +161,7 @@ void World::check_fork(const Host& primary, const Host& standby) {
                          std::to_string(standby.server.timeline));
       return;
     }
-    if (branch == 0 || hosts_.size() > 2) return;
+    if (branch == 0) return;
   }
 }
 

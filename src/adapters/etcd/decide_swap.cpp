@@ -17,8 +17,9 @@
 // (e) A refusal at mod_revision = E is caused by the history entry that exists already. It exists for ever, so nothing
 //     later succeeds, and by (a) nothing earlier did. Without a history entry this answer contradicts itself.
 // (f) When every attempt was either refused or certainly not executed, none had an effect.
-// (g) A refusal that shows a revision below E comes from a store that lost data: it proves nothing, and counts as
-// silence. In every other case the outcome is unknown.
+// (g) A refusal that shows a revision below E comes from a store that lost what it had (restored from an old copy): the
+// swap is refused, and what is there is shown. Who asked must stop and ask a person, whatever became of other attempts.
+// In every other case the outcome is unknown.
 #include "adapters/etcd/decide_swap.h"
 
 #include <algorithm>
@@ -27,8 +28,11 @@ namespace gemel::adapters::etcd {
 namespace {
 
 bool contradicts_itself(const SwapQuestion& question, const Attempt& attempt) {
-  if (attempt.revision < question.expected) return true;                              // (g)
   return attempt.revision == question.expected && !attempt.history_node.has_value();  // (e)
+}
+
+bool has_lost_data(const SwapQuestion& question, const Attempt& attempt) {
+  return attempt.end == AttemptEnd::refused && attempt.revision < question.expected;
 }
 
 bool proves_refusal(const SwapQuestion& question, const Attempt& attempt) {
@@ -39,7 +43,7 @@ bool proves_refusal(const SwapQuestion& question, const Attempt& attempt) {
 }
 
 SwapAnswer refused_by(const Attempt& attempt) {
-  const std::string why = "changed by another, or the history entry exists";
+  const std::string why = "changed by another, set back, or the history entry exists";
   return {Certainty::refused, {}, attempt.seen, attempt.reason.empty() ? why : why + "; " + attempt.reason};
 }
 
@@ -67,6 +71,7 @@ std::optional<SwapAnswer> decide_swap(const SwapQuestion& question, const std::v
   for (const Attempt& attempt : attempts) {
     if (attempt.end == AttemptEnd::done) return done_at(attempt.revision);                        // (b)
     if (attempt.end == AttemptEnd::refused && attempt.is_ours) return done_at(attempt.revision);  // (c)
+    if (has_lost_data(question, attempt)) return refused_by(attempt);                             // (g)
     if (attempt.end == AttemptEnd::pending) is_pending = true;
     const bool is_usable = attempt.end == AttemptEnd::refused && !contradicts_itself(question, attempt);
     if (attempt.end != AttemptEnd::not_sent && !is_usable) is_open = true;

@@ -103,9 +103,14 @@ TEST(DecideSwap, uses_the_history_entry_as_proof) {
 }
 
 TEST(DecideSwap, believes_no_answer_that_contradicts_itself) {
-  EXPECT_EQ(certain(plain(), {refused({9, 3})}), Certainty::unknown) << "a store that lost data";
   EXPECT_EQ(certain(plain(), {refused({10, 4})}), Certainty::unknown) << "compares equal, yet refused";
-  EXPECT_EQ(certain(versioned(), {refused({9, 5}), silent()}), Certainty::unknown);
+}
+
+TEST(DecideSwap, shows_what_a_store_that_lost_data_holds) {
+  const auto answer = decide_swap(versioned(), {silent(), refused({9, 5}), pending()}, false);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->certainty, Certainty::refused);
+  EXPECT_TRUE(answer->seen) << "the proof that the record was set back";
 }
 
 TEST(DecideSwap, waits_only_while_something_is_pending) {

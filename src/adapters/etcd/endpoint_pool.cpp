@@ -26,6 +26,7 @@ struct Seat {
   Revision highest;  // of its own answers
   std::uint64_t highest_term = 0;
   bool is_aside = false;
+  Header lowest;                       // aside: what it showed when it went back
   std::optional<MemberStatus> status;  // of the last probe, if it was answered
 };
 
@@ -52,6 +53,21 @@ struct EndpointPool::State {
   Revision highest;  // of all linearizable answers
   Revision watched;  // of the watch stream
 
+  /// Most voters went backwards: what they show is what etcd holds now (restored from an old copy). Whether that is
+  /// older than the record that is known is for the rules to judge.
+  void follow_majority_back() {
+    const auto aside = std::ranges::count_if(seats, &Seat::is_aside);
+    if (static_cast<std::size_t>(aside) * 2 <= seats.size()) return;
+    highest = watched = Revision{};
+    for (Seat& seat : seats) {
+      if (!std::exchange(seat.is_aside, false)) continue;
+      seat.highest = seat.lowest.revision;
+      seat.highest_term = seat.lowest.raft_term;
+      highest = std::max(highest, seat.highest);
+    }
+    runtime::log_error(fmt::format("etcd went back to revision {}: was it restored from an old copy?", highest.value));
+  }
+
   /// False, and puts the voter aside, when it goes backwards.
   bool accept(Seat& seat, const Header& header) {
     if (header.revision < seat.highest || header.raft_term < seat.highest_term) {
@@ -59,6 +75,8 @@ struct EndpointPool::State {
         runtime::log_warn(fmt::format("etcd voter {} went back from revision {} term {} to {} term {}: put aside",
                                       seat.name.name, seat.highest.value, seat.highest_term, header.revision.value,
                                       header.raft_term));
+      seat.lowest = header;
+      follow_majority_back();
       return false;
     }
     seat.highest = header.revision;

@@ -119,6 +119,23 @@ TEST_F(Pool, drops_answers_of_an_older_raft_term) {
   EXPECT_EQ(send().kind, Reply::Kind::silent);
 }
 
+TEST_F(Pool, follows_a_majority_that_went_backwards) {
+  PoolTimes times;
+  EndpointPool alone(loop_.executor(), std::vector{voter("etcd.sock")}, nullptr, times);
+  const auto ask = [&] {
+    Transaction transaction;
+    transaction.reads = {"/k"};
+    const auto race = alone.send(transaction, limit);
+    EXPECT_TRUE(loop_.run_until([&] { return race->is_over(); }, limit));
+    return std::pair{race->replies[0].kind, race->floor};
+  };
+  script_.transactions = {header_answer(10, 3), header_answer(7, 2), header_answer(7, 2)};
+  EXPECT_EQ(ask().first, Reply::Kind::answered);
+  EXPECT_EQ(ask().first, Reply::Kind::silent) << "not believed at once";
+  EXPECT_EQ(ask(), (std::pair{Reply::Kind::answered, Revision{7}})) << "etcd was restored: this is what it holds";
+  EXPECT_TRUE(loop_.wait(alone.stop(limit)).empty());
+}
+
 TEST_F(Pool, knows_how_far_a_linearizable_answer_must_be) {
   script_.transactions = {header_answer(10, 2)};
   send();

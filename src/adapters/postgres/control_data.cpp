@@ -84,6 +84,14 @@ Result<Lsn> parse_switch_lsn(std::string_view history) {
   return parse_lsn(fields[1]);
 }
 
+bool is_empty_history(std::string_view history) {
+  const auto lines = split(history, '\n');
+  return std::ranges::all_of(lines, [](const std::string& line) {
+    const auto text = trim(line);
+    return text.empty() || text.front() == '#';
+  });
+}
+
 std::string history_file_name(std::uint32_t timeline) {
   char name[32];
   std::snprintf(name, sizeof name, "%08X.history", timeline);

@@ -38,6 +38,8 @@ Lsn record_end(const WalRecord& record);
 
 /// Where the newest switch in a timeline history file happened; `corrupt` for another form.
 Result<Lsn> parse_switch_lsn(std::string_view history);
+/// Without a line that names a timeline: of a number that was only reserved (DataDirectory::reserve_timelines).
+bool is_empty_history(std::string_view history);
 /// "00000002.history"
 std::string history_file_name(std::uint32_t timeline);
 

@@ -68,6 +68,9 @@ TEST(History, gives_the_newest_switch) {
   EXPECT_FALSE(parse_switch_lsn("").has_value());
   EXPECT_FALSE(parse_switch_lsn("1 0/3000148").has_value());
   EXPECT_EQ(history_file_name(26), "0000001A.history");
+  EXPECT_TRUE(is_empty_history(""));
+  EXPECT_TRUE(is_empty_history("# nothing\n \n"));
+  EXPECT_FALSE(is_empty_history("# nothing\n1\t0/3000148\tno recovery target specified\n"));
 }
 
 }  // namespace

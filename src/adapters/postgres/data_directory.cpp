@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <functional>
+#include <set>
 
 #include "adapters/postgres/configuration_files.h"
 #include "adapters/postgres/control_file.h"
@@ -254,6 +256,37 @@ Result<ControlData> DataDirectory::read_control() const {
     if (control || control.error().code != ErrorCode::corrupt) break;
   }
   return control;
+}
+
+Status DataDirectory::reserve_timelines(std::uint32_t present, std::uint32_t wanted) const {
+  if (wanted <= present) return {};
+  const fs::path folder = config_.data_dir / "pg_wal";
+  if (is_there(folder / history_file_name(wanted)))
+    return fail(ErrorCode::conflict, "timeline " + std::to_string(wanted) + " is known here already");
+  for (std::uint32_t number = present + 1; number < wanted; ++number) {
+    const fs::path path = folder / history_file_name(number);
+    if (is_there(path)) continue;
+    // Not synced: PostgreSQL syncs the folder when it adds the history of its own.
+    if (auto made = install(path, "# Gemel: no timeline has this number\n"); !made) return made;
+  }
+  return {};
+}
+
+Status DataDirectory::release_timelines() const {
+  const fs::path folder = config_.data_dir / "pg_wal";
+  std::error_code error;
+  std::set<fs::path, std::greater<>> histories;  // equally long names: the highest number comes first
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".history") histories.insert(entry.path());
+  }
+  if (error) return fail(ErrorCode::unavailable, "list " + folder.string() + ": " + error.message());
+  for (const auto& path : histories) {
+    const auto text = runtime::read_file(path);
+    if (!text) return std::unexpected(text.error());
+    if (!is_empty_history(*text)) return {};
+    if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove " + path.string());
+  }
+  return {};
 }
 
 Result<Lsn> DataDirectory::switch_lsn(std::uint32_t timeline) const {

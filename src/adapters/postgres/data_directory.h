@@ -73,6 +73,14 @@ class DataDirectory {
   /// `corrupt`; or why it cannot be read.
   [[nodiscard]] Result<ControlData> read_control() const;
 
+  /// So that a promotion from timeline `present` makes `wanted`: PostgreSQL takes the number after the last one for
+  /// which it finds a history file, so every number in between gets one that says nothing. They stay for the standbys,
+  /// which ask for each. `conflict` when there is one of `wanted` already. Nothing is done unless wanted > present.
+  [[nodiscard]] Status reserve_timelines(std::uint32_t present, std::uint32_t wanted) const;
+  /// Takes back what was reserved for a promotion that never was: a server that starts would look for the last of them.
+  /// Call it before every start.
+  [[nodiscard]] Status release_timelines() const;
+
   /// Where `timeline` began, from its history file in pg_wal.
   [[nodiscard]] Result<Lsn> switch_lsn(std::uint32_t timeline) const;
 

@@ -108,7 +108,7 @@ Task<Status> FakePostgres::follow(NodeId upstream) {
   co_return Status{};
 }
 
-Task<Result<Promoted>> FakePostgres::promote(NodeSet names) {
+Task<Result<Promoted>> FakePostgres::promote(NodeSet names, std::uint32_t timeline) {
   if (auto entered = enter("promote"); !entered) co_return std::unexpected(entered.error());
   if (facts_.run != PostgresRun::standby) co_return fail(ErrorCode::refused, "not a running standby");
   catch_up();
@@ -120,7 +120,7 @@ Task<Result<Promoted>> FakePostgres::promote(NodeSet names) {
   facts_.run = PostgresRun::primary;
   facts_.upstream = {};
   facts_.is_receiving = false;
-  ++facts_.timeline;
+  facts_.timeline = std::max(facts_.timeline + 1, timeline);
   facts_.wal_end.value += record_bytes;
   has_checkpointed_ = false;
   promoted.timeline = facts_.timeline;

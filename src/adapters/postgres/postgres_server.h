@@ -54,7 +54,9 @@ class PostgresServer {
   /// A hint: promote() may follow within a second. Opens beforehand what it needs; changes nothing, never fails.
   virtual void expect_promotion() {}
   /// Names first and in effect for new sessions, clients' sessions ended, then promotion. Returns when not in recovery.
-  virtual runtime::Task<Result<Promoted>> promote(NodeSet names) = 0;
+  /// `timeline`: the number of the new one, or the next one when that is higher. `conflict`: a timeline of that number
+  /// is known here already, nothing done; `corrupt`: the server chose another number.
+  virtual runtime::Task<Result<Promoted>> promote(NodeSet names, std::uint32_t timeline) = 0;
   /// Sets the synchronous standbys, in the file and in effect for new sessions. With barrier also for every commit that
   /// is acknowledged from now on, and gives the mark (rule R3).
   virtual runtime::Task<Result<NamesSet>> set_names(NodeSet names, bool with_barrier) = 0;

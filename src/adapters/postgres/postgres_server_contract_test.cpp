@@ -105,7 +105,7 @@ class PostgresServerContract : public testing::TestWithParam<bool> {
   void make_primary(const NodeId& node) {
     expect_done(ground_->run("bootstrap", ground_->server(node).bootstrap()));
     expect_done(ground_->run("start", ground_->server(node).start({}, {})));
-    EXPECT_EQ(value(ground_->run("promote", ground_->server(node).promote({}))).timeline, 2U);
+    EXPECT_EQ(value(ground_->run("promote", ground_->server(node).promote({}, 0))).timeline, 2U);
     expect_done(ground_->run("served", ground_->server(node).mark_served(Epoch{1})));
   }
   void make_standby(const NodeId& node, const NodeId& source) {
@@ -131,7 +131,7 @@ TEST_P(PostgresServerContract, bootstrap_ends_as_a_stopped_standby_of_nobody) {
   expect_done(ground_->run("start", server.start({}, {})));
   EXPECT_EQ(facts(db1).run, PostgresRun::standby);
   EXPECT_EQ(run_on(ground_->loop(), server.start({}, {})).error().code, ErrorCode::conflict);
-  const auto promoted = value(ground_->run("promote", server.promote({})));
+  const auto promoted = value(ground_->run("promote", server.promote({}, 0)));
   EXPECT_EQ(promoted.timeline, 2U);
   EXPECT_EQ(promoted.switch_lsn, stopped.wal_end) << "the end of the shutdown checkpoint is computed exactly";
   EXPECT_GT(promoted.end, promoted.switch_lsn);
@@ -143,7 +143,7 @@ TEST_P(PostgresServerContract, bootstrap_ends_as_a_stopped_standby_of_nobody) {
   EXPECT_EQ(primary.served, Epoch{3});
   EXPECT_FALSE(primary.bootstrap_pending);
   EXPECT_GE(primary.wal_end, promoted.end);
-  EXPECT_EQ(run_on(ground_->loop(), server.promote({})).error().code, ErrorCode::refused);
+  EXPECT_EQ(run_on(ground_->loop(), server.promote({}, 0)).error().code, ErrorCode::refused);
   EXPECT_EQ(run_on(ground_->loop(), server.follow(db2)).error().code, ErrorCode::refused);
 }
 
@@ -173,8 +173,8 @@ TEST_P(PostgresServerContract, failover_and_return) {
   EXPECT_EQ(dead.run, PostgresRun::stopped);
   EXPECT_EQ(dead.upstream, NodeId{});
   EXPECT_EQ(dead.served, Epoch{1});
-  const auto promoted = value(ground_->run("promote", second.promote({})));
-  EXPECT_EQ(promoted.timeline, 3U);
+  const auto promoted = value(ground_->run("promote", second.promote({}, 6)));
+  EXPECT_EQ(promoted.timeline, 6U) << "the number that was asked for";
   EXPECT_GE(promoted.switch_lsn, names.mark);
   EXPECT_TRUE(ground_->commit(db2));
   expect_done(ground_->run("checkpoint", second.checkpoint()));
@@ -187,7 +187,7 @@ TEST_P(PostgresServerContract, failover_and_return) {
   const auto back =
       facts_when(db1, [&](const PostgresFacts& seen) { return seen.is_receiving && seen.wal_end >= goal; });
   EXPECT_EQ(back.run, PostgresRun::standby);
-  EXPECT_EQ(back.timeline, 3U);
+  EXPECT_EQ(back.timeline, 6U);
   EXPECT_EQ(back.upstream, db2);
   EXPECT_EQ(back.names, NodeSet{});
   expect_done(ground_->run("follow", first.follow({})));
@@ -205,7 +205,7 @@ TEST_P(PostgresServerContract, clean_stop_hands_everything_to_the_standby) {
   EXPECT_EQ(facts(db1).run, PostgresRun::stopped);
   EXPECT_EQ(facts(db1).wal_end, end);
   facts_when(db2, [&](const PostgresFacts& seen) { return seen.wal_end >= end; });
-  const auto promoted = value(ground_->run("promote", ground_->server(db2).promote({db1})));
+  const auto promoted = value(ground_->run("promote", ground_->server(db2).promote({db1}, 5)));
   EXPECT_EQ(promoted.switch_lsn, end) << "nothing is missing and nothing is too much";
   EXPECT_EQ(facts(db2).names, NodeSet{db1});
   // No divergence: the old primary follows as it is.

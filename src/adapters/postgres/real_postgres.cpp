@@ -208,7 +208,8 @@ Task<Status> RealPostgres::start(NodeId upstream, NodeSet names) {
   auto written = co_await on_disk([upstream, names](const DataDirectory& files) {
     return in_order([&] { return files.refuse_stranger(); }, [&] { return files.prepare_surroundings(); },
                     [&] { return files.write_configuration(upstream, names); },
-                    [&] { return files.lay_standby_signal(); }, [&] { return files.remove_stale_locks(); });
+                    [&] { return files.lay_standby_signal(); }, [&] { return files.remove_stale_locks(); },
+                    [&] { return files.release_timelines(); });
   });
   if (!written) co_return written;
   if (auto launched = launch({}); !launched) co_return launched;

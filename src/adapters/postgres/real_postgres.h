@@ -35,7 +35,7 @@ class RealPostgres final : public PostgresServer {
   runtime::Task<Status> start(NodeId upstream, NodeSet names) override;
   runtime::Task<Status> follow(NodeId upstream) override;
   void expect_promotion() override;
-  runtime::Task<Result<Promoted>> promote(NodeSet names) override;
+  runtime::Task<Result<Promoted>> promote(NodeSet names, std::uint32_t timeline) override;
   runtime::Task<Result<NamesSet>> set_names(NodeSet names, bool with_barrier) override;
   runtime::Task<Status> checkpoint() override;
   runtime::Task<Result<Lsn>> stop(Duration limit) override;

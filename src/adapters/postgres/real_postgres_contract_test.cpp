@@ -61,7 +61,7 @@ class RealPostgresTest : public testing::Test {
   void make_primary(TestServer& server) {
     done(pair_.run(server->bootstrap()));
     done(pair_.run(server->start({}, {})));
-    value(pair_.run(server->promote({})));
+    value(pair_.run(server->promote({}, 0)));
   }
   void make_standby(TestServer& server, const NodeId& source) {
     {
@@ -356,7 +356,7 @@ TEST_F(RealPostgresTest, a_stop_that_is_over_is_no_crash_and_can_be_followed_by_
     EXPECT_EQ(facts(first).run, PostgresRun::stopped) << "whatever the postmaster still clears up";
     done(pair_.run(first->start({}, {})));
     EXPECT_EQ(*ends, 0) << "nobody is told of a crash";
-    value(pair_.run(first->promote({})));
+    value(pair_.run(first->promote({}, 0)));
     EXPECT_EQ(facts(first).run, PostgresRun::primary);
   }
 }
@@ -389,8 +389,44 @@ TEST_F(RealPostgresTest, promotion_wakes_a_recovery_that_waits_to_search_again) 
   boost::asio::steady_timer timer(pair_.loop, 300ms);
   timer.async_wait([postmaster](const auto&) { ::kill(postmaster, SIGCONT); });
   const TimePoint begin = runtime::boot_now();
-  value(pair_.run(second->promote({})));
+  value(pair_.run(second->promote({}, 0)));
   EXPECT_LT(runtime::boot_now() - begin, 2s);
+}
+
+TEST_F(RealPostgresTest, a_timeline_has_the_number_it_was_given_and_standbys_follow_over_the_gap) {
+  auto& first = *pair_.first;
+  auto& second = *pair_.second;
+  make_primary(first);
+  make_standby(second, db1);
+  done(pair_.run(first->kill()));
+  EXPECT_EQ(value(pair_.run(second->promote({}, 6))).timeline, 6U);
+  done(pair_.run(second->checkpoint()));
+  done(pair_.run(first->rewind(db2)));
+  // Numbers reserved for a promotion that never was: with them in place a standby would not find its timeline.
+  const auto wal = first.config().data_dir / "pg_wal";
+  std::ofstream(wal / "00000007.history") << "# nothing\n";
+  std::ofstream(wal / "00000008.history");
+  done(pair_.run(first->start(db2, {})));
+  EXPECT_FALSE(std::filesystem::exists(wal / "00000007.history"));
+  EXPECT_FALSE(std::filesystem::exists(wal / "00000008.history"));
+  EXPECT_TRUE(std::filesystem::exists(wal / "00000006.history"));
+  facts_when(first, [](const PostgresFacts& seen) { return seen.is_receiving && seen.timeline == 6; });
+  // A number that is known already is on another fork.
+  std::ofstream(wal / "0000000A.history") << "2\t0/3000148\tno recovery target specified\n";
+  EXPECT_EQ(pair_.run(first->promote({}, 10)).error().code, ErrorCode::conflict);
+  EXPECT_EQ(facts(first).run, PostgresRun::standby);
+  std::filesystem::remove(wal / "0000000A.history");
+  done(pair_.run(second->kill()));
+  EXPECT_EQ(value(pair_.run(first->promote({}, 10))).timeline, 10U);
+  done(pair_.run(first->checkpoint()));
+  // Running when its primary changes: it asks for the history of every number in between.
+  done(pair_.run(second->rewind(db1)));
+  done(pair_.run(second->start(db1, {})));
+  facts_when(second, [](const PostgresFacts& seen) { return seen.is_receiving && seen.timeline == 10; });
+  done(pair_.run(first->kill()));
+  done(pair_.run(first->start({}, {})));
+  EXPECT_EQ(value(pair_.run(first->promote({}, 14))).timeline, 14U);
+  facts_when(second, [](const PostgresFacts& seen) { return seen.is_receiving && seen.timeline == 14; });
 }
 
 TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {
@@ -402,7 +438,7 @@ TEST_F(RealPostgresTest, promotion_ends_the_sessions_of_clients) {
   const auto reader = connect(pair_.second->application_conninfo());
   value(pair_.run(reader->query("begin isolation level repeatable read; select * from t", {}, 2s)));
   done(pair_.run((*pair_.first)->kill()));
-  value(pair_.run((*pair_.second)->promote({})));
+  value(pair_.run((*pair_.second)->promote({}, 0)));
   EXPECT_FALSE(pair_.run(reader->query("select 1", {}, 2s)).has_value());
   EXPECT_EQ(value(as_application(*pair_.second, "select count(*) from t")).first(), "20") << "none lost";
   EXPECT_EQ(value(local(*pair_.second, "show restart_after_crash")).first(), "off");

@@ -148,7 +148,7 @@ Task<Result<bool>> RealPostgres::are_names_in_effect(NodeSet names, std::string 
   co_return disk->names == names;
 }
 
-Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
+Task<Result<Promoted>> RealPostgres::promote(NodeSet names, std::uint32_t timeline) {
   const Duration limit = shared_->config.limits.promote;
   const TimePoint deadline = runtime::boot_now() + limit;
   if (!shared_->cgroup.is_populated()) co_return fail(ErrorCode::refused, "PostgreSQL does not run");
@@ -158,6 +158,11 @@ Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
   auto before = co_await session->query(before_query, {}, limit);
   if (!before) co_return std::unexpected(before.error());
   if (before->first() != "t") co_return fail(ErrorCode::refused, "it is a primary already");
+  const auto number_before = static_cast<std::uint32_t>(std::strtoul(before->first(1).c_str(), nullptr, 10));
+  auto reserved = co_await on_disk([number_before, timeline](const DataDirectory& files) {
+    return files.reserve_timelines(number_before, timeline);
+  });
+  if (!reserved) co_return std::unexpected(reserved.error());
   auto settled = co_await are_names_in_effect(names, before->first(2));
   if (!settled) co_return std::unexpected(settled.error());
   if (!*settled) {
@@ -173,8 +178,10 @@ Task<Result<Promoted>> RealPostgres::promote(NodeSet names) {
   auto after = co_await session->query(after_query, {}, deadline - runtime::boot_now());
   if (!after) co_return std::unexpected(after.error());
   promoted.timeline = static_cast<std::uint32_t>(std::strtoul(after->first().c_str(), nullptr, 10));
-  if (promoted.timeline <= std::strtoul(before->first(1).c_str(), nullptr, 10))
-    co_return fail(ErrorCode::corrupt, "promoted, but the timeline did not grow");
+  const bool is_as_wanted =
+      timeline > number_before ? promoted.timeline == timeline : promoted.timeline > number_before;
+  if (!is_as_wanted)
+    co_return fail(ErrorCode::corrupt, "promoted, but the timeline is " + std::to_string(promoted.timeline));
   shared_->probe.set_primary(true);
   auto end = parse_lsn(after->first(1));
   if (!end) co_return std::unexpected(end.error());
