@@ -333,7 +333,8 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
   watch_record(state);
   state.hinted = std::max(state.hinted, revision);
   state.store_read_at = state.now;
-  state.is_older_seen = state.has_lost_record = false;
+  state.older_since.reset();
+  state.has_lost_record = false;
   state.pending.reset();
   switch (swap.purpose) {
     case SwapPurpose::create:
@@ -384,6 +385,13 @@ void swap_failed(State& state, const action::SwapRecord& swap) {
 
 namespace {
 
+/// The history entry of an epoch is made with it and stays for ever. The epoch that this run won has none: it was lost,
+/// and the revision was counted up again by somebody else.
+bool lacks_own_epoch(const State& state, const StoreView& view) {
+  return state.has_won() && view.record->record.epoch == state.won &&
+         std::ranges::find(view.history, state.won, &HistoryEntry::epoch) == view.history.end();
+}
+
 /// `was_known`: some view was known before, so that what is new in this one has just begun.
 void take_view(State& state, const StoreView& view, bool was_known) {
   const Revision seen = revision_in(view);
@@ -392,8 +400,11 @@ void take_view(State& state, const StoreView& view, bool was_known) {
     // What is at one revision never changes, unless etcd went back and counted the same number again.
     const bool is_known = is_same && view.record->record.token == state.record()->token;
     if (is_same) state.has_lost_record = !is_known;
-    state.is_older_seen = seen < state.revision();
-    if (state.is_older_seen || state.has_lost_record) return;
+    if (lacks_own_epoch(state, view)) state.has_lost_record = true;
+    const bool is_older = seen < state.revision();
+    if (!is_older) state.older_since.reset();
+    if (is_older && !state.older_since) state.older_since = state.now;
+    if (is_older || state.has_lost_record) return;
   }
   if (state.pending && !state.pending->is_in_flight && view.record) {
     const auto swap = state.pending->swap;

@@ -215,6 +215,21 @@ TEST(Policy, a_holder_that_reads_an_older_record_asks_with_a_transaction_whether
   EXPECT_EQ(confirmed.swap(SwapPurpose::confirm), nullptr);
 }
 
+TEST(Policy, who_is_not_the_holder_asks_when_only_an_older_record_was_read_for_3_s) {
+  State state = standby();
+  adopt(state, record_of(db1, {db1, db2}, 9));
+  state.now = state.now + ms(2999);
+  EXPECT_EQ(decide(state).swap(SwapPurpose::confirm), nullptr);
+  state.now = state.now + ms(1);
+  adopt(state, record_of(db1, {db1, db2}, 9));
+  EXPECT_NE(decide(state).swap(SwapPurpose::confirm), nullptr);
+  State fresh = standby();
+  adopt(fresh, record_of(db1, {db1, db2}, 9));
+  adopt(fresh, record_of(db1, {db1, db2}, 10));
+  fresh.now = fresh.now + ms(3000);
+  EXPECT_EQ(decide(fresh).swap(SwapPurpose::confirm), nullptr);
+}
+
 TEST(Policy, halts_when_a_refusal_shows_that_etcd_lost_its_record) {
   State state = primary();
   adopt(state, record_of(db1, {db1, db2}, 9));
@@ -235,6 +250,15 @@ TEST(Policy, halts_when_another_record_has_the_revision_of_the_one_that_is_known
   StoreView other = record_of(db1, {db1, db2}, 10);
   other.record->record.token = "another";
   adopt(state, other);
+  EXPECT_EQ(decide(state).last(), "halt_regressed");
+}
+
+// The simulator's seed 1822 with a restored store: the revision was counted up again to the very same number.
+TEST(Policy, halts_when_the_history_of_the_epoch_it_won_is_gone) {
+  State state = primary();
+  StoreView view = state.store;
+  view.history.clear();
+  adopt(state, view);
   EXPECT_EQ(decide(state).last(), "halt_regressed");
 }
 

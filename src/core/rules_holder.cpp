@@ -189,12 +189,6 @@ constexpr Rule table[] = {
               "PostgreSQL still runs as primary of epoch " + std::to_string(s.record()->epoch.value) + ": claims it");
        start_swap(s, d, SwapPurpose::claim, next_record(s));
      }},
-    {"confirm_record", "R8", "a read showed an older record than the one this holder won",
-     "win it again without a change: a refusal that shows an older one is proof", true,
-     [](const State& s) {
-       return is_promoted(s) && s.is_older_seen && !s.hand_over && is_store_free(s) && s.may_retry_store();
-     },
-     [](State& s, Decision& d) { start_swap(s, d, SwapPurpose::confirm, next_record(s)); }},
     {"mark_epoch", "R10", "won the epoch, not yet written down here", "write epoch.served before anything is promoted",
      false,
      [](const State& s) {

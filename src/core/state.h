@@ -123,8 +123,8 @@ struct State {
   std::map<Epoch, TimePoint> learnt;  // epochs this run saw begin, and when
   std::optional<PauseWatch> pause;
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
-  bool is_older_seen = false;    // an answer showed an older record than is known: stale, or etcd has lost what it had
-  bool has_lost_record = false;  // ... and this is proven: until the very record that is known is there again
+  std::optional<TimePoint> older_since;  // answers show an older record: they are stale, or etcd has lost what it had
+  bool has_lost_record = false;          // ... and this is proven: until the very record that is known is there again
 
   // heartbeats
   std::map<NodeId, PeerState> peers;

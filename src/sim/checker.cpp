@@ -56,9 +56,4 @@ void Checker::actuator_called(const NodeId& node, Epoch epoch, Epoch highest_bef
             ", which it never held");
 }
 
-void Checker::directory_replaced(const std::optional<core::VersionedRecord>& record, const NodeId& node) {
-  if (record && record->record.members.contains(node))
-    violate("R10: the directory of " + node.name + " is rewound or copied while it is in S");
-}
-
 }  // namespace gemel::sim

@@ -7,7 +7,7 @@
 //   I5  at most one open gate                                            World::gate_opened
 //   I6  what was visible through the gate is never lost                  tips() of the kind "seen"
 //   I7  an actuator is called with the epoch of the caller's own reign   actuator_called()
-//   R10 no directory is rewound or copied while its host is in S         directory_replaced()
+//   R10 no directory is rewound or copied while its host is in S         World::begin_postgres
 #pragma once
 
 #include <optional>
@@ -35,7 +35,6 @@ class Checker {
   /// only L and R8 are judged from now on.
   void record_lost() { is_record_lost_ = true; }
   void actuator_called(const NodeId& node, Epoch epoch, Epoch highest_before);
-  void directory_replaced(const std::optional<core::VersionedRecord>& record, const NodeId& node);
 
   void violate(std::string complaint) {
     const bool is_void = is_record_lost_ && !complaint.starts_with("L") && !complaint.starts_with("R8");

@@ -60,7 +60,8 @@ void World::begin_postgres(Host& host, const core::Action& action) {
   std::uint32_t source_run = 0;
   // The durable marker comes first: an unfinished copy is never started.
   if (replaces_directory(action.kind)) {
-    checker_.directory_replaced(etcd_.view().record, host.id);
+    if ((members_ & bit(host.place)) != 0)
+      checker_.violate("R10: the directory of " + host.id.name + " is rewound or copied while it is in S");
     const NodeId& source = std::holds_alternative<Rewind>(action.kind) ? std::get<Rewind>(action.kind).source
                                                                        : std::get<Clone>(action.kind).source;
     const auto place = place_of(source);
