@@ -29,10 +29,11 @@ enum class InstallMode { shut, keep_open };
 /// time-out, a shut one stays shut.
 ///
 /// Covers, while shut: TCP to and from VIP:port in both directions (stateless, so established connections too; they go
-/// on when the gate opens again, and a new one is refused at once with a reset), ARP requests and answers for the VIP, neighbour solicitations and advertisements for
-/// the IPv6 VIP. Raw frames of an AF_PACKET socket are not seen by these hooks: the announcer must ask before it sends.
-/// A host without the address answers TCP to VIP:port that still reaches it with a reset; resets pass a shut gate.
-/// Always: TCP to `port` of a node address only from peers and from this host.
+/// on when the gate opens again, and a new one is refused at once with a reset), ARP requests and answers for the VIP,
+/// neighbour solicitations and advertisements for the IPv6 VIP. Raw frames of an AF_PACKET socket are not seen by these
+/// hooks: the announcer must ask before it sends. A host without the address answers TCP to VIP:port that still reaches
+/// it with a reset; resets pass a shut gate. Always: TCP to `port` of a node address only from peers and from this
+/// host.
 class Gate {
  public:
   /// A gate that would live shorter than this is shut at once instead: below one tick of the kernel's clock (10 ms at

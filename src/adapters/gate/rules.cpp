@@ -7,9 +7,9 @@
 //     chain prerouting / input / output              }
 //   }
 //
-// An open gate has the address in open* and in admit*, a draining one in open* only, a shut one in neither. input refuses
-// a new connection (SYN) unless @admit*, and drops everything else unless @open*. prerouting answers clients whose
-// neighbour table still leads them here after the address has gone: "nobody listens".
+// An open gate has the address in open* and in admit*, a draining one in open* only, a shut one in neither. input
+// refuses a new connection (SYN) unless @admit*, and drops everything else unless @open*. prerouting answers clients
+// whose neighbour table still leads them here after the address has gone: "nobody listens".
 #include "adapters/gate/rules.h"
 
 #include <arpa/inet.h>
@@ -287,8 +287,7 @@ void add_client_rules(Batch& batch, const ParsedConfig& config) {
         .in_set(side.open, side.open_id, network_header, side.source, size, true)
         .verdict(batch, NF_DROP);
   };
-  if (config.vip)
-    add({NFPROTO_IPV4, *config.vip, ip_destination, ip_source, "open4", open4_id, "admit4", admit4_id});
+  if (config.vip) add({NFPROTO_IPV4, *config.vip, ip_destination, ip_source, "open4", open4_id, "admit4", admit4_id});
   if (config.vip6)
     add({NFPROTO_IPV6, *config.vip6, ip6_destination, ip6_source, "open6", open6_id, "admit6", admit6_id});
 }
