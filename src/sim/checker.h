@@ -30,7 +30,10 @@ class Checker {
   /// A read through the gate shows `log`: it must hold everything that was acknowledged or seen before it began.
   void read_shows(Log log, const std::string& who);
 
-  void record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next);
+  void record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next,
+                      bool is_forced = false);
+  /// An operator gave up what is not in `log`; true when something of it was acknowledged or visible.
+  bool gave_up(Log log);
   /// Forgets who held which epoch: the store was restored from an old copy.
   void store_restored() { holders_.clear(); }
   void actuator_called(const NodeId& node, Epoch epoch, Epoch highest_before);

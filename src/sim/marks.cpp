@@ -48,6 +48,18 @@ constexpr std::array<std::string_view, mark_count> names{
     "procedure_unknown",
     "third_host",
     "fast_timers",
+    "promoted_by_hand",
+    "refused_attempt_seen",
+    "wal_recycled",
+    "added_while_copied",
+    "paused",
+    "pause_ended",
+    "bid_out_of_pause",
+    "paused_agent_restarted",
+    "service_yielded",
+    "waited_for_copy",
+    "forced",
+    "force_lost_writes",
 };
 
 }  // namespace

@@ -120,7 +120,8 @@ void World::perform_postgres(Place place, std::uint64_t serial) {
       agenda_.after(Duration{static_cast<Duration::rep>(random_.below(rest))},
                     [this, place, run = host.server.run_number] {
                       Host& late = hosts_[place];
-                      if (late.server.run_number == run && late.server.run == PostgresRun::standby) promote(late, {});
+                      if (late.server.run_number == run && late.server.run == PostgresRun::standby)
+                        promote(late, HostMask{0});
                     });
     }
     host.procedure.reset();
@@ -170,7 +171,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     server.flushed = server.log.end;
     server.names_in_file = server.names = mask_of(start->names);
     server.upstream = place_of(start->upstream);
-    server.was_repointed = false;
+    server.was_repointed = server.is_refused = false;
     server.is_retrying = false;
     retry_receive(host);
   } else if (const auto* follow = std::get_if<Follow>(&kind)) {
@@ -180,6 +181,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     }
     server.upstream = place_of(follow->upstream);
     server.was_repointed = true;
+    server.is_refused = false;
     server.connection = 0;
     retry_receive(host);
   } else if (const auto* promotion = std::get_if<Promote>(&kind)) {
@@ -188,7 +190,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     const Log before = server.log;
-    promote(host, promotion->names);
+    promote(host, mask_of(promotion->names));
     return core::payload::Promoted{server.timeline, Lsn{before.end + 1}};
   } else if (const auto* names = std::get_if<SetNames>(&kind)) {
     server.names_in_file = mask_of(names->names);
@@ -245,7 +247,7 @@ void World::set_names(Host& host, core::ActionId id, const SetNames& set) {
   if (!set.with_barrier) end(host, id, Certainty::done, core::payload::Mark{Lsn{}});
 }
 
-void World::promote(Host& host, const NodeSet& names) {
+void World::promote(Host& host, HostMask names) {
   Server& server = host.server;
   if (server.upstream) {
     Sender& sender = hosts_[*server.upstream].server.senders[host.place];
@@ -255,14 +257,14 @@ void World::promote(Host& host, const NodeSet& names) {
   server.upstream.reset();
   server.run = PostgresRun::primary;
   server.run_number = ++runs_;
-  server.names_in_file = mask_of(names);
+  server.names_in_file = names;
   server.names = is_broken(BrokenModel::promotes_without_names) ? HostMask{0} : server.names_in_file;
   server.log = tree_.fork(server.log);
   server.recovered = server.released = server.flushed = server.log.end;
   server.timeline += 1;
   timelines_.resize(server.log.branch + 1);
   timelines_[server.log.branch] = server.timeline;
-  server.is_checkpointed = false;
+  server.is_checkpointed = server.is_hand_made = false;
   server.is_flush_due = false;
   server.senders = {};
   server.waiting.clear();
@@ -294,9 +296,10 @@ void World::replace_directory(Host& host, const Copy& copy, Certainty& certainty
     server.log = tree_.common(server.log, present);
   }
   server.flushed = server.log.end;
+  if (copy.is_whole) server.oldest = server.log.end;
   server.timeline = copy.is_whole || from.is_checkpointed ? from.timeline : server.timeline;
   server.served = Epoch{};
-  server.is_bootstrap_pending = false;
+  server.is_bootstrap_pending = server.is_hand_made = false;
   server.run = PostgresRun::stopped;
 }
 
@@ -354,6 +357,7 @@ void World::observe(Place place, std::uint32_t incarnation) {
   Host& host = hosts_[place];
   if (host.incarnation != incarnation || !host.controller) return;
   agenda_.after(host.clock.true_span(observe_interval), [this, place, incarnation] { observe(place, incarnation); });
+  look_at_service(host);
   if (now() >= loop_free_at(host)) look(host);
 }
 
@@ -364,7 +368,15 @@ void World::look(Host& host) {
   if (host.controller && !is_changing) feed(host, core::event::PostgresSeen{facts(host)});
 }
 
-core::PostgresFacts World::facts(const Host& host) const {
+/// Each attempt that the upstream refuses looks like a stream for some milliseconds, ten times a second.
+bool World::is_seen_trying(const Host& host) {
+  const bool is_seen = host.server.is_refused && conditions_.refused_look_percent > 0 &&
+                       random_.below(100) < conditions_.refused_look_percent;
+  if (is_seen) hit(Mark::refused_attempt_seen);
+  return is_seen;
+}
+
+core::PostgresFacts World::facts(const Host& host) {
   const Server& server = host.server;
   core::PostgresFacts facts;
   facts.run = server.run;
@@ -387,7 +399,7 @@ core::PostgresFacts World::facts(const Host& host) const {
         facts.standbys.push_back({other.id, true, Lsn{sender.reported + 1}});
     }
   } else if (server.run == PostgresRun::standby) {
-    facts.is_receiving = server.connection != 0 && facts.is_answering;
+    facts.is_receiving = facts.is_answering && (server.connection != 0 || is_seen_trying(host));
   }
   return facts;
 }
