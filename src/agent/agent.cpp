@@ -173,7 +173,7 @@ Task<void> Agent::keep_reporting() {
       runtime::notify_systemd("STATUS=" + line);
       last = line;
     }
-    co_await runtime::sleep_for(interval);
+    co_await runtime::sleep_to_beat(interval);
   }
 }
 

@@ -252,7 +252,9 @@ runtime::Task<void> DatabaseNode::observe() {
       last_error.clear();
       feed(core::event::PostgresSeen{*facts});
     }
-    look_.expires_after(state().is_waiting_for_flush() ? stalled_interval : observe_interval);
+    const Duration pause = state().is_waiting_for_flush() ? Duration(stalled_interval)
+                                                          : runtime::next_beat(observe_interval) - runtime::boot_now();
+    look_.expires_after(pause);
     boost::system::error_code ignored;
     co_await look_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
   }
@@ -287,7 +289,7 @@ runtime::Task<void> DatabaseNode::watch_service() {
       }
       before = look->silent;
     }
-    co_await runtime::sleep_for(service_interval);
+    co_await runtime::sleep_to_beat(service_interval);
   }
 }
 

@@ -108,7 +108,7 @@ std::vector<api::Event> EventLog::after(std::uint64_t id) const {
 
 runtime::Task<void> EventLog::keep_writing() {
   while (true) {
-    co_await runtime::sleep_for(std::chrono::seconds(1));
+    co_await runtime::sleep_to_beat(std::chrono::seconds(1));
     if (unwritten_.empty()) continue;
     co_await runtime::run_blocking(
         [file = file_, text = std::exchange(unwritten_, {})] { append_bounded(file, text, file_limit); });

@@ -52,7 +52,7 @@ void InputRing::add(const core::Input& input, const core::Output& output, const 
 
 runtime::Task<void> InputRing::keep_writing() {
   while (true) {
-    co_await runtime::sleep_for(std::chrono::seconds(1));
+    co_await runtime::sleep_to_beat(std::chrono::seconds(1));
     if (unwritten_.empty()) continue;
     co_await runtime::run_blocking([file = file_, text = take()] { append_bounded(file, text, file_limit); });
   }

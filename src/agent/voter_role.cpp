@@ -56,7 +56,7 @@ Result<std::unique_ptr<VoterRole>> VoterRole::start(boost::asio::any_io_executor
 
 runtime::Task<void> VoterRole::keep_leadership_away() {
   while (true) {
-    co_await runtime::sleep_for(std::chrono::seconds(1));
+    co_await runtime::sleep_to_beat(std::chrono::seconds(1));
     if (!is_holder_here_() || store_->quorum().leader != self_) continue;
     const auto moved = co_await member_->move_leader_away({self_}, std::chrono::seconds(1));
     if (!moved)

@@ -44,7 +44,7 @@ struct ChildSpec {
   std::filesystem::path working_directory = "/";
   std::optional<std::filesystem::path> output = {};  // stdout and stderr appended to this file; empty: inherited
   int oom_score_adjust = 0;
-  int nice = 0;
+  int nice = 0;  // at 0 a child of a favoured thread is an ordinary one, that of a modest one stays modest
 };
 
 /// One running child (or an adopted process), in a session of its own. Loop thread only. Destroying it does not kill

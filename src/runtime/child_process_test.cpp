@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +137,14 @@ TEST_F(Child, runs_as_another_user_with_its_groups) {
   spec.oom_score_adjust = 500;
   spec.nice = 5;
   loop.run(expect_output(spec, 0, "65534\n65534\n500\n5\n"));
+}
+
+TEST_F(Child, is_not_favoured_as_its_parent_is) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const int before = getpriority(PRIO_PROCESS, 0);
+  ASSERT_EQ(setpriority(PRIO_PROCESS, 0, -10), 0);
+  loop.run(expect_output(shell("nice"), 0, "0\n"));
+  setpriority(PRIO_PROCESS, 0, before);
 }
 
 TEST_F(Child, appends_output_to_a_file) {

@@ -58,6 +58,7 @@ struct Prepared {
   char oom_score[16] = {};
   int nice = 0;
   bool must_set_oom_score = false;
+  bool must_set_nice = false;
 };
 
 enum class Step : int { cgroup, oom_score, nice, streams, working_directory, user, program };
@@ -143,6 +144,7 @@ Result<Prepared> prepare(const ChildSpec& spec, ChildStreams streams) {
   std::snprintf(prepared.oom_score, sizeof prepared.oom_score, "%d", spec.oom_score_adjust);
   prepared.must_set_oom_score = spec.oom_score_adjust != 0;
   prepared.nice = spec.nice;
+  prepared.must_set_nice = spec.nice != 0 || getpriority(PRIO_PROCESS, 0) < 0;
   if (auto status = open_streams(spec, streams, prepared); !status) return std::unexpected(status.error());
   return prepared;
 }
@@ -178,7 +180,7 @@ bool write_oom_score(const char* text) {
   if (prepared.cgroup.get() >= 0 && ::write(prepared.cgroup.get(), "0", 1) != 1) give_up(report, Step::cgroup);
   // Ours is not inherited; that it cannot be put back to 0 is no reason not to start.
   if (!write_oom_score(prepared.oom_score) && prepared.must_set_oom_score) give_up(report, Step::oom_score);
-  if (prepared.nice != 0 && setpriority(PRIO_PROCESS, 0, prepared.nice) != 0) give_up(report, Step::nice);
+  if (prepared.must_set_nice && setpriority(PRIO_PROCESS, 0, prepared.nice) != 0) give_up(report, Step::nice);
   if (dup2(prepared.input.get(), 0) < 0) give_up(report, Step::streams);
   if (prepared.output.get() >= 0 && (dup2(prepared.output.get(), 1) < 0 || dup2(prepared.output.get(), 2) < 0)) {
     give_up(report, Step::streams);

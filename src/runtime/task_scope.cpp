@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <list>
+#include <random>
 #include <utility>
 
 #include "runtime/log.h"
@@ -130,6 +131,16 @@ Task<void> sleep_for(Duration time) {
   asio::steady_timer timer(co_await asio::this_coro::executor, time);
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
+
+TimePoint next_beat(Duration interval) {
+  // Drawn once: the agents of one machine (the lab's) or of clones of one image would all wake at the same instants.
+  static const Duration phase = std::chrono::microseconds(std::random_device{}() % 1'000'000);
+  const TimePoint now = boot_now();
+  const Duration left = interval - (now.since_boot + phase) % interval;
+  return now + (left < interval / 2 ? left + interval : left);
+}
+
+Task<void> sleep_to_beat(Duration interval) { return sleep_for(next_beat(interval) - boot_now()); }
 
 TimePoint boot_now() {
   timespec now{};

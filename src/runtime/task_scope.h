@@ -52,6 +52,13 @@ class TaskScope {
 /// throws (see TaskScope).
 Task<void> sleep_for(Duration time);
 
+/// For work that is done again and again: suspends for about `interval` (half of it to one and a half), until the
+/// process's next common moment for that interval. Waking costs more than what such work does, so what is due at about
+/// the same time shares one wake-up; the moments of two processes differ. Cancelled like sleep_for.
+Task<void> sleep_to_beat(Duration interval);
+/// When sleep_to_beat would return, for a timer of one's own.
+TimePoint next_beat(Duration interval);
+
 /// CLOCK_BOOTTIME now.
 TimePoint boot_now();
 /// "2026-01-31T12:00:00.123Z", wall clock, for logs and JSON only.

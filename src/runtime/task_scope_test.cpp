@@ -162,6 +162,24 @@ TEST(RunBlocking, hands_an_exception_over) {
   loop.run(expect_exception());
 }
 
+TEST(Beat, work_of_different_intervals_shares_its_moments) {
+  const auto distance = [](TimePoint a, TimePoint b) {
+    return std::abs((a - b).count()) % Duration(milliseconds(250)).count();
+  };
+  const TimePoint fast = next_beat(milliseconds(250)), slow = next_beat(milliseconds(1000));
+  EXPECT_EQ(distance(fast, slow), 0);
+  EXPECT_EQ(distance(fast, next_beat(milliseconds(500))), 0);
+}
+
+TEST(Beat, comes_after_half_an_interval_and_before_one_and_a_half) {
+  for (const auto interval : {milliseconds(1), milliseconds(250), milliseconds(60'000)}) {
+    const TimePoint before = boot_now();
+    const Duration left = next_beat(interval) - before;
+    EXPECT_GE(left, Duration(interval) / 2);
+    EXPECT_LT(left, Duration(interval) * 3 / 2 + (boot_now() - before));
+  }
+}
+
 TEST(Clocks, boot_time_grows_and_wall_time_has_its_form) {
   const auto first = boot_now();
   EXPECT_GE(boot_now(), first);

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lab_driver import ROOT, Late  # noqa: E402
 from campaign import bad_disk, report, soak, table, timeline  # noqa: E402
-from campaign.fault import NO, SAME, YES, Facts, Fault, Finding  # noqa: E402
+from campaign.fault import NO, SAME, UNDAMPED, YES, Facts, Fault, Finding  # noqa: E402
 from campaign.observer import intervals  # noqa: E402
 from campaign.runner import Run, fault_bars, keep, kept, play  # noqa: E402
 from campaign.steps import LAB_VERBS, Stage  # noqa: E402
@@ -50,6 +50,8 @@ def test_a_good_run_is_ok():
     ("takeover", "violated", {"fault": Fault("13", "cut", takeover=NO)}),
     ("takeover", "violated", {"fault": Fault("13", "cut", takeover=NO), "holders": ["db1"], "last_epoch": 4}),
     ("takeover", "violated", {"fault": Fault("31", "no etcd", takeover=SAME)}),
+    ("takeover", "violated", {"fault": Fault("1", "crash", takeover=UNDAMPED), "holders": [], "last_epoch": 3}),
+    ("takeover", "ok", {"fault": Fault("1", "crash", takeover=UNDAMPED), "holders": [], "last_epoch": 4}),
     ("takeover", "ok", {"fault": Fault("31", "no etcd", takeover=SAME), "holders": ["db1"], "last_epoch": 4}),
     ("removal", "violated", {"fault": Fault("10", "off", removal=YES)}),
     ("removal", "violated", {"fault": Fault("15", "no etcd", removal=NO), "standby_left": True}),

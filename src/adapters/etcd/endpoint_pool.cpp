@@ -99,7 +99,7 @@ struct EndpointPool::State {
                                                     : Result<MemberStatus>(fail(ErrorCode::unavailable, "no answer"));
       seat.status.reset();
       if (status && state->accept(seat, status->header)) seat.status = std::move(*status);
-      co_await runtime::sleep_for(state->times.probe_every);
+      co_await runtime::sleep_to_beat(state->times.probe_every);
     }
   }
 

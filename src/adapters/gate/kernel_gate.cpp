@@ -178,6 +178,7 @@ Result<std::unique_ptr<Gate>> open_kernel_gate(boost::asio::any_io_executor exec
   if (!commands) return std::unexpected(commands.error());
   auto events = NetfilterSocket::open(true);
   if (!events) return std::unexpected(events.error());
+  if (auto ignored = events->ignore(commands->port()); !ignored) return std::unexpected(ignored.error());
   const int watched = ::dup(events->descriptor());
   if (watched < 0) return fail_errno(errno, "watch netfilter events");
   auto state = std::make_shared<State>(State{std::move(*parsed),

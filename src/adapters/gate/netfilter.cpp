@@ -4,11 +4,14 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libnftnl/common.h>
+#include <linux/filter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -78,6 +81,17 @@ Result<NetfilterSocket> NetfilterSocket::open(bool events) {
   if (mnl_socket_bind(opened.socket_.get(), groups, MNL_SOCKET_AUTOPID) < 0)
     return fail_errno(errno, "bind a netfilter socket");
   return opened;
+}
+
+Status NetfilterSocket::ignore(std::uint32_t port) {
+  // Every message of a notification names the same port; the filter's loads are big-endian, netlink's fields are not.
+  sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid)),
+                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+                           BPF_STMT(BPF_RET | BPF_K, 0xffffffff)};
+  const sock_fprog filter{std::size(program), program};
+  if (::setsockopt(descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
+    return fail_errno(errno, "filter netfilter notifications");
+  return {};
 }
 
 Status NetfilterSocket::commit(Batch batch) {

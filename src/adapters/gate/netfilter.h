@@ -35,6 +35,8 @@ class NetfilterSocket {
  public:
   /// For transactions and queries; with `events`, for the notifications of everybody's changes instead.
   static Result<NetfilterSocket> open(bool events);
+  /// Of the notifications to come, the kernel leaves out those of what the socket with this port changed.
+  Status ignore(std::uint32_t port);
 
   [[nodiscard]] std::uint32_t port() const { return mnl_socket_get_portid(socket_.get()); }
   [[nodiscard]] int descriptor() const { return mnl_socket_get_fd(socket_.get()); }

@@ -67,6 +67,7 @@ class RealPostgres final : public PostgresServer {
 
   // Files on the pool.
   runtime::Task<Result<DiskFacts>> read_disk();
+  runtime::Task<Result<DiskFacts>> recent_disk();
   runtime::Task<Status> on_disk(std::function<Status(const DataDirectory&)> work);
   runtime::Task<Result<ControlData>> read_control();
 

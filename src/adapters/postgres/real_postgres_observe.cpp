@@ -52,7 +52,7 @@ Task<Result<ControlData>> RealPostgres::read_control() {
 }
 
 Task<Result<PostgresFacts>> RealPostgres::observe() {
-  const auto disk = co_await read_disk();
+  const auto disk = co_await recent_disk();
   if (!disk) co_return std::unexpected(disk.error().with("observe PostgreSQL"));
   auto facts = std::make_shared<PostgresFacts>();
   facts->served = disk->served;

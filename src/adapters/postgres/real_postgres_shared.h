@@ -30,8 +30,11 @@ struct RealPostgres::Shared {
   std::optional<PqConnection> observer;  // the kept session of observe(); taken out while in use
   std::shared_ptr<PqConnection> ready;   // opened for a promotion that is expected; null when none is
   TimePoint ready_at;
-  core::PostgresFacts last;  // of the last complete observation
-  bool is_ending = false;    // of the group only a postmaster is left, and it has closed the database
+  core::PostgresFacts last;       // of the last complete observation
+  std::optional<DiskFacts> disk;  // as read at `disk_read_at`; none once this program began to change the files
+  TimePoint disk_read_at;
+  std::uint64_t disk_changes = 0;  // +1 when a change begins and when it ends
+  bool is_ending = false;          // of the group only a postmaster is left, and it has closed the database
   runtime::TaskScope tasks;
 };
 

@@ -42,7 +42,7 @@ Task<void> WriteProbe::loop(std::shared_ptr<State> state, boost::asio::any_io_ex
                             PostgresConfig config) {
   std::shared_ptr<PqConnection> session;
   while (!state->is_finished) {
-    co_await runtime::sleep_for(config.limits.probe_period);
+    co_await runtime::sleep_to_beat(config.limits.probe_period);
     if (state->is_finished) break;
     if (!state->is_primary) {
       session.reset();

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 YES, NO, EITHER = "yes", "no", "either"
 SAME = "same"             # no other holder; the holder may win a new epoch, as each promotion does
+UNDAMPED = "yes, but the third crash within ten minutes"  # then the holder restarts in place: another epoch all the same
 UNPROMISED = None  # as gap: the service is not promised while the fault lasts; only its return is
 
 

@@ -1,5 +1,5 @@
 """The faults, as data: rows 1 to 31, 39 to 46 and 50 to 60 of the campaign's specification, each in one or more variants."""
-from .fault import EITHER, NO, SAME, UNPROMISED, YES, Fault
+from .fault import EITHER, NO, SAME, UNDAMPED, UNPROMISED, YES, Fault
 
 VOTERS = ("ccm1", "ccm2", "lb1")
 POSTGRES = "/usr/lib/postgresql/15/bin"
@@ -7,11 +7,11 @@ DATA = "/var/lib/gemel/postgres/data"
 AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --clear-groups"
 
 FAULTS = (
-    Fault("1", "primary's postmaster killed", ("kill primary postgres",), gap_ms=500, takeover=YES,
+    Fault("1", "primary's postmaster killed", ("kill primary postgres",), gap_ms=500, takeover=UNDAMPED,
           long_rounds=40, kills=1, quick=True),
     Fault("2", "one session's process killed", ("kill primary postgres:cliqr",), gap_ms=1000, long_rounds=20, kills=1,
           note="PostgreSQL restarts by itself or the agent resigns, by policy"),
-    Fault("3", "the whole group of PostgreSQL killed", ("kill primary postgres:all",), gap_ms=500, takeover=YES,
+    Fault("3", "the whole group of PostgreSQL killed", ("kill primary postgres:all",), gap_ms=500, takeover=UNDAMPED,
           long_rounds=25, kills=1),
     Fault("4a", "primary's agent killed, restarted at once", ("kill primary gemeld",), gap_ms=500, takeover=NO,
           long_rounds=25, kills=1),
@@ -194,7 +194,8 @@ def steps_text(steps: tuple[str, ...]) -> str:
 def expectation_text(fault: Fault) -> str:
     parts = ["gap not promised" if fault.gap_ms is None else f"gap ≤ {fault.gap_ms} ms"]
     if fault.takeover != EITHER:
-        parts.append({YES: "takeover", NO: "no takeover", SAME: "no other holder"}[fault.takeover])
+        parts.append({YES: "takeover", NO: "no takeover", SAME: "no other holder",
+                      UNDAMPED: "takeover, or a new epoch in place after two of them"}[fault.takeover])
     if fault.removal != EITHER:
         parts.append("standby leaves S" if fault.removal == YES else "S unchanged")
     parts += [f"shows “{text}”" for text in fault.shows]

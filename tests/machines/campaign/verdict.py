@@ -1,5 +1,5 @@
 """From the facts of a run to the findings of its checkers. Pure: no clock, no file, no machine."""
-from .fault import NO, SAME, YES, Facts, Finding
+from .fault import NO, SAME, UNDAMPED, YES, Facts, Finding
 
 CONVERGENCE_LIMIT = 60   # seconds
 
@@ -42,6 +42,8 @@ def takeover(facts: Facts) -> Finding:
                        f"epoch {facts.first_epoch} then {facts.last_epoch}")
     if facts.fault.takeover == YES and not others:
         return Finding("takeover", "violated", f"none, {facts.first_holder} still holds")
+    if facts.fault.takeover == UNDAMPED and not moved:
+        return Finding("takeover", "violated", f"{facts.first_holder} still holds, in the same epoch")
     return Finding("takeover", "ok", f"to {', '.join(others)}" if others else "none")
 
 
