@@ -40,8 +40,17 @@ void add_pauses(Random& random, Plan& plan) {
   }
   for (auto count = random.below(3); count > 0; --count)
     insert(random, plan.faults, deed(random, FaultKind::resume_site, hosts));
-  // Long enough for the others to bid out of it, with the holder cut off.
+  // Long enough for the others to bid out of it, with the holder cut off, sometimes just after its agent restarted.
   if (is_one_in(random, 3)) {
+    if (is_one_in(random, 2)) {
+      Fault pause = deed(random, FaultKind::pause_site, hosts);
+      pause.time = core::shortest_pause;
+      Fault restart = deed(random, FaultKind::restart_agent, hosts);
+      restart.pause = milliseconds(4000) + up_to(random, 4000);
+      restart.at = 0;
+      restart.time = up_to(random, 200);
+      plan.faults.insert(plan.faults.end(), {pause, restart});
+    }
     Fault isolate = deed(random, FaultKind::isolate, hosts);
     isolate.at = static_cast<Place>(is_one_in(random, 3) ? random.below(hosts) : 0);
     isolate.time = core::shortest_pause * 2;
