@@ -157,6 +157,16 @@ TEST(Policy, a_standby_promoted_by_hand_looks_whether_it_is_in_s_before_it_is_co
   EXPECT_NE(decide(state).find<action::Clone>(), nullptr);
 }
 
+// The simulator's seed 7066 with people: an agent that had just started read the past, in which it was not in S.
+TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
+  State state = standby({db1});
+  state.facts.run = PostgresRun::absent;
+  state.peers.at(db1).beat.revision = Revision{state.revision().value + 1};
+  EXPECT_EQ(decide(state).last(), "wait_for_source");
+  state.peers.at(db1).beat.revision = state.revision();
+  EXPECT_EQ(decide(state).last(), "clone");
+}
+
 // The simulator's seed 3680 with people: the holder that came back gave the number of the hand-made timeline again.
 TEST(Policy, a_standby_to_be_copied_receives_from_nobody_and_is_stopped_when_there_is_a_holder) {
   State state = standby({db1});

@@ -21,10 +21,12 @@ bool is_holder_primary(const State& state) {
   return beat.run == PostgresRun::primary && beat.epoch == state.record()->epoch;
 }
 
-/// Rewinding and cloning need a source that is primary of this epoch and has checkpointed since (finding 4).
+/// Rewinding and cloning need a source that is primary of this epoch and has checkpointed since (finding 4), and that
+/// knows no newer record than this host: in that one this host may be in S.
 bool is_source_ready(const State& state) {
   const HistoryEntry* entry = state.history_of(state.record()->epoch);
-  return is_holder_primary(state) && entry != nullptr && entry->complete;
+  return is_holder_primary(state) && entry != nullptr && entry->complete &&
+         state.peers.at(holder_of(state)).beat.revision <= state.revision();
 }
 
 bool is_out(const State& state) {

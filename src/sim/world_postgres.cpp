@@ -60,7 +60,8 @@ void World::begin_postgres(Host& host, const core::Action& action) {
   std::uint32_t source_run = 0;
   // The durable marker comes first: an unfinished copy is never started.
   if (replaces_directory(action.kind)) {
-    checker_.directory_replaced(etcd_.view().record, host.id);
+    // Of a copy that is tried again nothing was left to lose.
+    if (host.server.run != PostgresRun::ruined) checker_.directory_replaced(etcd_.view().record, host.id);
     const NodeId& source = std::holds_alternative<Rewind>(action.kind) ? std::get<Rewind>(action.kind).source
                                                                        : std::get<Clone>(action.kind).source;
     const auto place = place_of(source);
@@ -296,7 +297,7 @@ void World::replace_directory(Host& host, const Copy& copy, Certainty& certainty
     server.log = tree_.common(server.log, present);
   }
   server.flushed = server.log.end;
-  if (copy.is_whole) server.oldest = server.log.end;
+  server.oldest = copy.is_whole ? server.log.end : std::min(server.oldest, server.log.end);
   server.timeline = copy.is_whole || from.is_checkpointed ? from.timeline : server.timeline;
   server.served = Epoch{};
   server.is_bootstrap_pending = server.is_hand_made = false;
