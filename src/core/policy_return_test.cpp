@@ -145,7 +145,7 @@ TEST(Policy, a_member_to_be_copied_stays_down_until_it_is_cut_unless_the_holder_
   EXPECT_TRUE(alone.find<action::StartPostgres>()->upstream.empty());
 }
 
-// The simulator's seed 3952 with people: the answer to its add had been lost, so that nobody had told it of it.
+// Found by the simulator, with people: the answer to its add had been lost, so that nobody had told it of it.
 TEST(Policy, a_standby_promoted_by_hand_looks_whether_it_is_in_s_before_it_is_copied) {
   State state = standby({db1});
   state.facts.run = PostgresRun::primary;
@@ -167,7 +167,7 @@ TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
   EXPECT_EQ(decide(state).last(), "clone");
 }
 
-// The simulator's seed 3680 with people: the holder that came back gave the number of the hand-made timeline again.
+// Found by the simulator, with people: the holder that came back gave the number of the hand-made timeline again.
 TEST(Policy, a_standby_to_be_copied_receives_from_nobody_and_is_stopped_when_there_is_a_holder) {
   State state = standby({db1});
   state.must_clone = true;
