@@ -157,7 +157,7 @@ void DatabaseNode::prepare(const core::ActionKind& kind) {
 void DatabaseNode::at_once(const core::ActionKind& kind) {
   using namespace core::action;
   if (const auto* refresh = std::get_if<RefreshGate>(&kind)) {
-    report_gate(gate_.refresh(refresh->until), "refreshed");
+    report_gate(refresh->admits_new ? gate_.refresh(refresh->until) : gate_.drain(refresh->until), "refreshed");
   } else if (std::holds_alternative<ShutGate>(kind)) {
     report_gate(gate_.shut(), "shut");
   } else if (const auto* take = std::get_if<TakeAddress>(&kind)) {

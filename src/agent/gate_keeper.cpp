@@ -10,11 +10,11 @@ constexpr int most_attempts = 3;
 
 }  // namespace
 
-GateKeeper::Outcome GateKeeper::refresh(TimePoint until) {
+GateKeeper::Outcome GateKeeper::open(TimePoint until, Status (Gate::*change)(Duration)) {
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     const TimePoint before = now_();
     const Duration life = until - before;
-    const auto status = gate_.refresh(life);
+    const auto status = (gate_.*change)(life);
     const TimePoint after = now_();
     const TimePoint end = after + std::max(life, Duration::zero());
     if (!status) {
@@ -23,7 +23,7 @@ GateKeeper::Outcome GateKeeper::refresh(TimePoint until) {
       return failed(status.error(), until + slack_);
     }
     latest_end_ = end;
-    if (after - before <= slack_ || life <= adapters::gate::Gate::shortest_life) return {};
+    if (after - before <= slack_ || life <= Gate::shortest_life) return {};
   }
   return shut();
 }

@@ -51,6 +51,16 @@ TEST_F(Keeper, opens_until_the_end_of_the_permit) {
   EXPECT_FALSE(is_open_at(until));
 }
 
+TEST_F(Keeper, drains_until_the_end_of_the_permit_however_slow_it_is) {
+  const TimePoint until = now + milliseconds(500);
+  stalls = {milliseconds(300)};
+  EXPECT_TRUE(keeper.drain(until).status);
+  EXPECT_EQ(gate.refreshes(), 2U);
+  EXPECT_TRUE(gate.is_draining());
+  EXPECT_TRUE(is_open_at(until - milliseconds(1)));
+  EXPECT_FALSE(is_open_at(until));
+}
+
 TEST_F(Keeper, standing_still_between_the_clock_and_the_kernel_does_not_prolong_the_permit) {
   const TimePoint until = now + milliseconds(500);
   stalls = {milliseconds(300)};

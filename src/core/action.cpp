@@ -113,8 +113,9 @@ std::string describe(const ActionKind& kind) {
                                to_string(a.beat.run));
           },
           [](const action::RefreshGate& a) {
-            return fmt::format("refresh_gate until {} ms",
-                               std::chrono::duration_cast<std::chrono::milliseconds>(a.until.since_boot).count());
+            return fmt::format("refresh_gate until {} ms{}",
+                               std::chrono::duration_cast<std::chrono::milliseconds>(a.until.since_boot).count(),
+                               a.admits_new ? "" : ", new connections refused");
           },
           [](const action::ShutGate&) { return std::string("shut_gate"); },
           [](const action::TakeAddress& a) { return fmt::format("take_address epoch {}", a.epoch.value); },

@@ -99,6 +99,7 @@ struct Say {
 struct RefreshGate {
   TimePoint until;
   Epoch epoch;
+  bool admits_new = true;  // false: connections that exist may end, new ones are refused
   bool operator==(const RefreshGate&) const = default;
 };
 struct ShutGate {

@@ -327,6 +327,11 @@ TEST(Policy, hands_over_in_the_order_checkpoint_stop_gate_resign) {
   ASSERT_NE(stop.find<action::StopPostgres>(), nullptr);
   EXPECT_EQ(stop.find<action::StopPostgres>()->limit, ms(2000));
   EXPECT_EQ(stop.find<action::ShutGate>(), nullptr) << "clients hear from the server that it ends";
+  const auto* drain = stop.find<action::RefreshGate>();
+  ASSERT_NE(drain, nullptr);
+  EXPECT_FALSE(drain->admits_new);
+  EXPECT_EQ(drain->until, state.permit_until()) << "no longer than the permit";
+  EXPECT_LT(stop.place<action::RefreshGate>(), stop.place<action::StopPostgres>());
   EXPECT_EQ(stop.find<action::SwapRecord>(), nullptr);
   hear(state, db2, PostgresRun::standby);
   EXPECT_EQ(decide(state).find<action::SwapRecord>(), nullptr) << "not while it stops";
@@ -351,6 +356,31 @@ TEST(Policy, a_stop_that_overran_is_finished_by_a_kill) {
   EXPECT_FALSE(state.is_serving());
   ASSERT_NE(decided.find<action::ShutGate>(), nullptr) << "what remains is behind the shut gate";
   EXPECT_LT(decided.place<action::ShutGate>(), decided.place<action::KillPostgres>());
+}
+
+TEST(Policy, lets_nobody_new_in_while_it_stops) {
+  State state = primary();
+  state.now = state.now + ms(200);
+  hear(state, db2, PostgresRun::standby);
+  const auto asked = after(state, event::SwitchoverAsked{1, db2});
+  ASSERT_TRUE(asked.fired("refresh_gate"));
+  EXPECT_TRUE(asked.find<action::RefreshGate>()->admits_new) << "still serving";
+  end(state, Slot::postgres, Certainty::done);
+  state.now = state.now + ms(200);
+  hear(state, db2, PostgresRun::standby);
+  const auto later = decide(state);
+  ASSERT_TRUE(later.fired("refresh_gate"));
+  EXPECT_FALSE(later.find<action::RefreshGate>()->admits_new);
+}
+
+TEST(Policy, a_hand_over_does_not_open_a_gate_without_a_permit) {
+  State state = primary();
+  after(state, event::SwitchoverAsked{1, db2});
+  state.now = state.now + ms(501);
+  ASSERT_TRUE(decide(state).fired("shut_without_permit"));
+  const auto stop = end(state, Slot::postgres, Certainty::done);
+  ASSERT_NE(stop.find<action::StopPostgres>(), nullptr);
+  EXPECT_EQ(stop.find<action::RefreshGate>(), nullptr);
 }
 
 TEST(Policy, shuts_the_gate_when_the_permit_ends_while_it_stops) {

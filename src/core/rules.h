@@ -13,6 +13,8 @@ std::span<const Rule> holder();     // R2, R3, R4: the node that the record name
 std::span<const Rule> bid();        // R1, R6, R7
 std::span<const Rule> member();     // R10 and following
 
+/// Opens the gate for as long as the permit allows (R5); while it drains only for who has a session.
+void set_gate(State& state, Decision& decision);
 /// Shuts the gate for good (until the next opening) and gives up the address.
 void stop_serving(State& state, Decision& decision);
 /// The present record with a new writer and token: the base of every change.

@@ -97,8 +97,7 @@ bool wants_refresh(const State& state) {
 void refresh_gate(State& state, Decision& decision) {
   if (state.shut_since) decision.note(NoteLevel::info, "the permit is back: the gate opens again");
   state.shut_since.reset();
-  state.refreshed_until = state.permit_until();
-  decision.start(action::RefreshGate{state.refreshed_until, state.opened});
+  set_gate(state, decision);
 }
 
 bool is_primary_without_right(const State& state) {
@@ -185,6 +184,11 @@ constexpr Rule table[] = {
 }  // namespace
 
 std::span<const Rule> fence() { return table; }
+
+void set_gate(State& state, Decision& decision) {
+  state.refreshed_until = state.permit_until();
+  decision.start(action::RefreshGate{state.refreshed_until, state.opened, !state.is_draining()});
+}
 
 void stop_serving(State& state, Decision& decision) {
   // A server that was ended behind an open gate no longer counts as serving; what was opened for it must shut.

@@ -8,12 +8,14 @@ namespace {
 
 bool is_stage(const State& state, HandOverStage stage) { return state.hand_over && state.hand_over->stage == stage; }
 
-/// Behind an open gate: a server that ends tells its clients so, and they look for the next one at once. Nobody may bid
-/// before the record is resigned, and that comes after the gate is shut (shut_stopped).
+/// Behind an open gate: a server that ends tells its clients so, and they look for the next one at once. New
+/// connections are refused: they would cost the server a process each, and the last ones would wait in its backlog for
+/// nothing. Nobody may bid before the record is resigned, and that comes after the gate is shut (shut_stopped).
 void stop_primary(State& state, Decision& decision) {
   decision.note(NoteLevel::info, "hand-over to " +
                                      (state.hand_over->to.empty() ? "any standby" : state.hand_over->to.name) +
                                      ": PostgreSQL stops");
+  if (state.is_serving() && !state.shut_since) set_gate(state, decision);
   decision.preempt(action::StopPostgres{state.timers().stop});
 }
 
@@ -130,8 +132,9 @@ constexpr Rule table[] = {
     {"hand_over_checkpoint", "switchover", "a switchover was asked", "checkpoint first, still serving", true,
      [](const State& s) { return is_stage(s, HandOverStage::checkpoint) && !s.is_busy(Slot::postgres); },
      [](State&, Decision& d) { d.start(action::Checkpoint{}); }},
-    {"hand_over_stop", "switchover", "the checkpoint is done", "stop PostgreSQL fast within T_stop, still reachable",
-     false, [](const State& s) { return is_stage(s, HandOverStage::stop) && !is_stop_started(s) && is_server_up(s); },
+    {"hand_over_stop", "switchover", "the checkpoint is done",
+     "refuse new connections, stop PostgreSQL fast within T_stop, sessions still reachable", false,
+     [](const State& s) { return is_stage(s, HandOverStage::stop) && !is_stop_started(s) && is_server_up(s); },
      stop_primary},
     {"hand_over_resign", "switchover", "PostgreSQL stopped or shut away",
      "swap the record to resigned, preferring the target", false,

@@ -62,10 +62,9 @@ void open(State& state, Decision& decision) {
   state.has_opened = true;
   state.address_epoch = state.opened;
   state.may_hold_address = false;
-  state.refreshed_until = state.permit_until();
   decision.note(NoteLevel::info, "opens: primary of epoch " + std::to_string(state.opened.value) + ", members " +
                                      to_string(state.record()->members));
-  decision.start(action::RefreshGate{state.refreshed_until, state.opened});
+  set_gate(state, decision);
   decision.start(action::TakeAddress{state.opened});
 }
 

@@ -235,6 +235,8 @@ struct State {
   /// Until when this holder may serve: R5, or R11 when that is later; at most now + T_lease.
   [[nodiscard]] TimePoint permit_until() const;
   [[nodiscard]] bool is_serving() const { return opened.value != 0; }
+  /// PostgreSQL stops for a hand-over: sessions may end, nobody new is let in.
+  [[nodiscard]] bool is_draining() const { return hand_over && hand_over->stage == HandOverStage::stop; }
   /// What `is_stopping` asked for is done: nothing runs, nothing is being handed over.
   [[nodiscard]] bool has_stopped() const;
   /// R10: the directory has WAL of an epoch that others have left behind.

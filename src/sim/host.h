@@ -96,7 +96,8 @@ struct Host {
   // kernel
   TimePoint gate_until;  // own clock
   Epoch gate_epoch;
-  Epoch highest_order;  // highest epoch an actuator of this host was called with
+  bool admits_new = true;  // false: the gate drains
+  Epoch highest_order;     // highest epoch an actuator of this host was called with
   bool has_address = false;
   std::uint64_t service = 0;  // number of the latest opening of this host's present run, 0: never opened
   TimePoint exempt_until;     // a paused machine may answer reads for so long after it went on

@@ -340,6 +340,12 @@ std::vector<Mutation> permit_mutants() {
              edit_actions<core::action::RefreshGate>(output,
                                                      [](auto& refresh) { refresh.until = refresh.until + seconds(2); });
            }},
+      {.name = "gate_stays_draining",
+       .what = "ADR 0015: a new primary lets nobody in who has no session",
+       .after =
+           [](Output& output, const State&) {
+             edit_actions<core::action::RefreshGate>(output, [](auto& refresh) { refresh.admits_new = false; });
+           }},
       {.name = "lease_too_long",
        .what = "3.4: the lease is as long as the grace period",
        .config = [](core::Config& config) { config.timers.lease = config.timers.grace; }},

@@ -343,6 +343,7 @@ void World::refresh_gate(Host& host, const RefreshGate& refresh) {
   const auto spread = static_cast<std::uint64_t>((conditions_.timers.gate - gate_earliest).count());
   host.gate_until = refresh.until + gate_earliest + Duration{static_cast<Duration::rep>(random_.below(spread))};
   host.gate_epoch = refresh.epoch;
+  host.admits_new = refresh.admits_new;
   if (!was_open && is_open(host)) gate_opened(host);
 }
 

@@ -221,8 +221,8 @@ class World {
   };
   struct ClientState {
     std::optional<std::uint32_t> operation;
-    Place at = 0;
     TimePoint since;
+    std::uint32_t session = 0;  // run of PostgreSQL that it is connected to, 0: none yet
   };
 
   Conditions conditions_;

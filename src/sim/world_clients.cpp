@@ -34,6 +34,8 @@ void World::think(std::uint8_t client) {
     for (std::size_t turn = 0; turn < hosts_.size(); ++turn) {
       Host& host = hosts_[(first + turn) % hosts_.size()];
       if (!is_open(host) || !host.has_address || host.postgres_freezes != 0) continue;
+      if (!host.admits_new && state.session != host.server.run_number) continue;
+      state.session = host.server.run_number;
       if (conditions_.has_reads && random_.below(3) == 0) {
         read(host);
       } else {
@@ -58,7 +60,7 @@ void World::write(Host& host, std::uint8_t client, bool is_through_gate) {
                        : choice == 1                            ? RowKind::put
                                                                 : RowKind::append;
   const auto number = clients_.begin(kind, client, is_through_gate);
-  if (is_through_gate) client_states_[client] = {number, host.place, now()};
+  if (is_through_gate) client_states_[client] = {number, now(), host.server.run_number};
   if (kind != RowKind::credit) return commit_row(host, {kind, number});
   // Between the two halves of a transfer passes time.
   append(host, {RowKind::debit, number});

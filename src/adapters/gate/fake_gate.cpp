@@ -14,12 +14,19 @@ Status FakeGate::refresh(Duration remaining) {
   if (broken_) return std::unexpected(*broken_);
   if (!is_installed_) return fail(ErrorCode::not_found, "the gate is not installed");
   ++refreshes_;
+  is_draining_ = false;
   if (remaining <= shortest_life) {
     open_until_.reset();
   } else {
     open_until_ = now_() + std::chrono::duration_cast<std::chrono::milliseconds>(remaining);
   }
   return {};
+}
+
+Status FakeGate::drain(Duration remaining) {
+  auto opened = refresh(remaining);
+  is_draining_ = opened && open_until_;
+  return opened;
 }
 
 Result<bool> FakeGate::is_open() const {

@@ -14,6 +14,7 @@ class FakeGate final : public Gate {
 
   runtime::Task<Status> install(InstallMode mode) override;
   Status refresh(Duration remaining) override;
+  Status drain(Duration remaining) override;
   Status shut() override { return refresh(Duration(0)); }
   [[nodiscard]] Result<bool> is_open() const override;
   void on_lost(std::function<void()> handler) override { lost_ = std::move(handler); }
@@ -24,6 +25,8 @@ class FakeGate final : public Gate {
   /// The next calls fail with this until it is cleared.
   void break_with(std::optional<Error> error) { broken_ = std::move(error); }
   [[nodiscard]] std::size_t refreshes() const { return refreshes_; }
+  /// The last call that opened it was drain().
+  [[nodiscard]] bool is_draining() const { return is_draining_; }
 
  private:
   std::function<TimePoint()> now_;
@@ -32,6 +35,7 @@ class FakeGate final : public Gate {
   std::optional<Error> broken_;
   std::size_t refreshes_ = 0;
   bool is_installed_ = false;
+  bool is_draining_ = false;
 };
 
 }  // namespace gemel::adapters::gate

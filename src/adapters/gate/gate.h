@@ -29,10 +29,11 @@ enum class InstallMode { shut, keep_open };
 /// time-out, a shut one stays shut.
 ///
 /// Covers, while shut: TCP to and from VIP:port in both directions (stateless, so established connections too; they go
-/// on when the gate opens again), ARP requests and answers for the VIP, neighbour solicitations and advertisements for
-/// the IPv6 VIP. Raw frames of an AF_PACKET socket are not seen by these hooks: the announcer must ask before it sends.
-/// A host without the address answers TCP to VIP:port that still reaches it with a reset; resets pass a shut gate.
-/// Always: TCP to `port` of a node address only from peers and from this host.
+/// on when the gate opens again, and a new one is refused at once with a reset), ARP requests and answers for the VIP,
+/// neighbour solicitations and advertisements for the IPv6 VIP. Raw frames of an AF_PACKET socket are not seen by these
+/// hooks: the announcer must ask before it sends. A host without the address answers TCP to VIP:port that still reaches
+/// it with a reset; resets pass a shut gate. Always: TCP to `port` of a node address only from peers and from this
+/// host.
 class Gate {
  public:
   /// A gate that would live shorter than this is shut at once instead: below one tick of the kernel's clock (10 ms at
@@ -51,9 +52,12 @@ class Gate {
   /// Rounded down to milliseconds. Blocks for well under 2 ms. Restores missing tables (and reports on_lost).
   /// On error the former element stays and ends at its own time.
   virtual Status refresh(Duration remaining) = 0;
+  /// As refresh(), but new connections are refused with a reset: who has a session hears its end, who looks for one
+  /// asks again at once instead of waiting for a server that ends. Until the next refresh() or shut().
+  virtual Status drain(Duration remaining) = 0;
   /// Shut when this returns with success.
   virtual Status shut() = 0;
-  /// As the kernel sees it now.
+  /// As the kernel sees it now; also while it drains.
   [[nodiscard]] virtual Result<bool> is_open() const = 0;
   /// `handler` runs on the loop after somebody else changed or removed our tables and they were restored, shut or
   /// with the time that remained. One handler; the last one wins.

@@ -96,6 +96,19 @@ TYPED_TEST(GateContract, a_shorter_refresh_shortens) {
   EXPECT_EQ(gate.is_open(), false);
 }
 
+TYPED_TEST(GateContract, draining_is_open_and_ends_by_itself) {
+  auto& gate = *this->harness.gate;
+  EXPECT_EQ(gate.drain(500ms).error().code, ErrorCode::not_found);
+  ASSERT_TRUE(this->install(InstallMode::shut));
+  ASSERT_TRUE(gate.refresh(1h));
+  ASSERT_TRUE(gate.drain(60ms));
+  EXPECT_EQ(gate.is_open(), true);
+  this->harness.pass(60ms + gate_lateness);
+  EXPECT_EQ(gate.is_open(), false);
+  ASSERT_TRUE(gate.drain(Gate::shortest_life));
+  EXPECT_EQ(gate.is_open(), false);
+}
+
 TYPED_TEST(GateContract, never_opens_for_less_than_a_kernel_tick) {
   auto& gate = *this->harness.gate;
   ASSERT_TRUE(this->install(InstallMode::shut));

@@ -14,6 +14,7 @@ TEST(GateConfig, reads_both_families) {
   EXPECT_EQ(parsed->peers4.size(), 1U);
   EXPECT_EQ(parsed->peers6.size(), 1U);
   EXPECT_EQ(open_sets(*parsed).size(), 3U);
+  EXPECT_EQ(admit_sets(*parsed).size(), 2U);
 }
 
 TEST(GateConfig, names_the_wrong_address) {
@@ -29,7 +30,7 @@ TEST(GateConfig, names_the_wrong_address) {
 TEST(GateRules, batch_ends_with_its_frame_and_fits_many_peers) {
   GateConfig config{.vip = "192.0.2.9", .vip6 = "2001:db8::9"};
   for (int i = 1; i < 200; ++i) config.peers.push_back("192.0.2." + std::to_string(i));
-  auto batch = replace_tables(*parse(config), std::chrono::milliseconds(500));
+  auto batch = replace_tables(*parse(config), {.life = std::chrono::milliseconds(500)});
   const auto& bytes = batch.finish();
   int messages = 0;
   for (std::size_t at = 0; at < bytes.size(); ++messages) {

@@ -219,9 +219,44 @@ TEST_F(GateTraffic, cuts_an_established_connection_and_lets_it_go_on) {
     ASSERT_TRUE(connection && connection->round_trip(answer_limit)) << target;
     ASSERT_TRUE(gate->shut());
     EXPECT_FALSE(connection->round_trip(answer_limit)) << target;
+    EXPECT_EQ(connect_error(target), ECONNREFUSED) << target << ": who is new hears it at once";
     ASSERT_TRUE(gate->refresh(30s));
     EXPECT_TRUE(connection->receive(5s)) << target;  // TCP sends the byte again
     EXPECT_TRUE(connection->round_trip(answer_limit)) << target;
+  }
+}
+
+TEST_F(GateTraffic, refuses_who_is_new_while_it_drains) {
+  install();
+  for (const char* target : {vip, vip6}) {
+    ASSERT_TRUE(gate->refresh(30s));
+    auto session = connect(target, "", 3s);
+    const auto expect_draining = [&](const char* when) {
+      EXPECT_TRUE(session && session->round_trip(answer_limit)) << target << ' ' << when;
+      EXPECT_EQ(connect_error(target), ECONNREFUSED) << target << ' ' << when;
+    };
+    ASSERT_TRUE(gate->drain(30s));
+    expect_draining("at once");
+    server.shell("nft flush ruleset");
+    loop.restart();
+    bool is_restored = false;
+    gate->on_lost([&] { is_restored = true; });
+    while (!is_restored) loop.run_one();
+    expect_draining("after it was restored");
+    ASSERT_TRUE(run_task(gate->install(InstallMode::keep_open)));
+    expect_draining("after the agent's restart");
+    server.shell("nft flush ruleset");
+    ASSERT_TRUE(gate->drain(30s));
+    expect_draining("after it was missing");
+    ASSERT_TRUE(gate->refresh(30s));
+    EXPECT_TRUE(session && session->round_trip(answer_limit)) << target;
+    EXPECT_EQ(connect_error(target), 0) << target;
+    ASSERT_TRUE(gate->drain(150ms));
+    const TimePoint begin = runtime::boot_now();
+    TimePoint last = begin;
+    while (session->round_trip(40ms)) last = runtime::boot_now();
+    EXPECT_LE(last - begin, 150ms + gate_lateness) << target << ": draining ends with the permit";
+    EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
   }
 }
 
@@ -237,11 +272,12 @@ TEST_F(GateTraffic, tells_clients_that_still_come_after_the_address_has_gone) {
     auto connection = connect(target, "", 3s);
     ASSERT_TRUE(connection && connection->round_trip(answer_limit)) << target;
     ASSERT_TRUE(gate->shut());
-    EXPECT_EQ(connect_error(target), std::nullopt) << target << ": a gate that is merely shut stays silent";
+    ASSERT_TRUE(connection->send());
+    EXPECT_FALSE(connection->is_reset(answer_limit)) << target << ": it goes on when the gate opens again";
     server.shell(removal);  // the client's neighbour table still leads here
     EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
     ASSERT_TRUE(connection->send());
-    EXPECT_TRUE(connection->is_reset(answer_limit)) << target;
+    EXPECT_TRUE(connection->is_reset(3s)) << target;
   }
 }
 

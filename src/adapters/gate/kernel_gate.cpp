@@ -27,6 +27,7 @@ struct State {
   NetfilterSocket events;
   boost::asio::posix::stream_descriptor watch;  // owns a duplicate of the events' descriptor
   std::optional<TimePoint> open_until;
+  bool admits_new = true;
   std::function<void()> lost;
   bool is_installed = false;
 };
@@ -36,10 +37,10 @@ std::optional<milliseconds> usable_life(Duration remaining) {
   return std::chrono::duration_cast<milliseconds>(remaining);
 }
 
-// The shortest time that a live element of our sets has left; none when there is no element.
-Result<std::optional<milliseconds>> read_life(NetfilterSocket& socket, const ParsedConfig& config) {
+// The shortest time that a live element of the sets has left; none when there is no element.
+Result<std::optional<milliseconds>> read_life(NetfilterSocket& socket, const std::vector<AddressSet>& sets) {
   std::optional<milliseconds> shortest;
-  for (const auto& open : open_sets(config)) {
+  for (const auto& open : sets) {
     std::unique_ptr<nftnl_set, decltype(&nftnl_set_free)> set(nftnl_set_alloc(), &nftnl_set_free);
     nftnl_set_set_u32(set.get(), NFTNL_SET_FAMILY, open.family);
     nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_name);
@@ -59,8 +60,8 @@ Result<std::optional<milliseconds>> read_life(NetfilterSocket& socket, const Par
   return shortest;
 }
 
-Status replace(State& state, std::optional<milliseconds> life) {
-  auto replaced = state.commands.commit(replace_tables(state.config, life));
+Status replace(State& state, const Opening& opening) {
+  auto replaced = state.commands.commit(replace_tables(state.config, opening));
   if (!replaced) return std::unexpected(replaced.error().with("install the gate"));
   state.is_installed = true;
   return {};
@@ -68,7 +69,7 @@ Status replace(State& state, std::optional<milliseconds> life) {
 
 Status restore(State& state) {
   auto life = state.open_until ? usable_life(*state.open_until - runtime::boot_now()) : std::nullopt;
-  return replace(state, life);
+  return replace(state, {life, state.admits_new});
 }
 
 void report_loss(State& state) {
@@ -124,34 +125,24 @@ class KernelGate final : public Gate {
   }
 
   runtime::Task<Status> install(InstallMode mode) override {
-    std::optional<milliseconds> life;
+    Opening opening;
     if (mode == InstallMode::keep_open) {
-      if (auto left = read_life(state_->commands, state_->config); left && *left) life = usable_life(**left);
+      const auto left = read_life(state_->commands, open_sets(state_->config));
+      if (left && *left) opening.life = usable_life(**left);
+      const auto admitted = read_life(state_->commands, admit_sets(state_->config));
+      opening.admits_new = !admitted || *admitted;  // tables of an older version do not know the difference
     }
-    auto installed = replace(*state_, life);
-    if (installed) state_->open_until = life ? std::optional(runtime::boot_now() + *life) : std::nullopt;
+    auto installed = replace(*state_, opening);
+    if (installed) remember(opening, runtime::boot_now());
     co_return installed;
   }
 
-  Status refresh(Duration remaining) override {
-    const auto life = usable_life(remaining);
-    const auto until = life ? std::optional(runtime::boot_now() + *life) : std::nullopt;
-    auto changed = state_->commands.commit(set_open(state_->config, life));
-    if (!changed && changed.error().system_error == ENOENT && state_->is_installed) {
-      changed = replace(*state_, life);
-      if (changed) state_->open_until = until;
-      report_loss(*state_);
-      return changed;
-    }
-    if (!changed) return std::unexpected(changed.error().with(life ? "open the gate" : "shut the gate"));
-    state_->open_until = until;
-    return {};
-  }
-
-  Status shut() override { return refresh(Duration(0)); }
+  Status refresh(Duration remaining) override { return set({usable_life(remaining), true}); }
+  Status drain(Duration remaining) override { return set({usable_life(remaining), false}); }
+  Status shut() override { return set({}); }
 
   Result<bool> is_open() const override {
-    auto left = read_life(state_->commands, state_->config);
+    auto left = read_life(state_->commands, open_sets(state_->config));
     if (left) return left->has_value();
     if (left.error().system_error == ENOENT) return fail(ErrorCode::not_found, "the gate is not installed");
     return std::unexpected(left.error().with("look at the gate"));
@@ -166,6 +157,25 @@ class KernelGate final : public Gate {
   }
 
  private:
+  Status set(const Opening& opening) {
+    const TimePoint begin = runtime::boot_now();
+    auto changed = state_->commands.commit(set_open(state_->config, opening));
+    if (!changed && changed.error().system_error == ENOENT && state_->is_installed) {
+      changed = replace(*state_, opening);
+      if (changed) remember(opening, begin);
+      report_loss(*state_);
+      return changed;
+    }
+    if (!changed) return std::unexpected(changed.error().with(opening.life ? "open the gate" : "shut the gate"));
+    remember(opening, begin);
+    return {};
+  }
+
+  void remember(const Opening& opening, TimePoint begin) {
+    state_->open_until = opening.life ? std::optional(begin + *opening.life) : std::nullopt;
+    state_->admits_new = opening.admits_new;
+  }
+
   std::shared_ptr<State> state_;
 };
 
@@ -186,6 +196,7 @@ Result<std::unique_ptr<Gate>> open_kernel_gate(boost::asio::any_io_executor exec
                                              std::move(*events),
                                              boost::asio::posix::stream_descriptor(executor, watched),
                                              {},
+                                             true,
                                              {},
                                              false});
   return std::make_unique<KernelGate>(std::move(state));

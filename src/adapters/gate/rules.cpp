@@ -2,11 +2,14 @@
 //
 //   table inet gemel_gate {                          table arp gemel_gate {
 //     set open4/open6 { flags timeout; }               set open4 { type ipv4_addr; flags timeout; }
-//     set peers4/peers6                                chain input:  who-has VIP        unless @open4: drop
-//     chain prerouting / input / output              chain output: sender address VIP unless @open4: drop
-//   }                                                }
+//     set admit4/admit6 { flags timeout; }             chain input:  who-has VIP        unless @open4: drop
+//     set peers4/peers6                                chain output: sender address VIP unless @open4: drop
+//     chain prerouting / input / output              }
+//   }
 //
-// prerouting answers clients whose neighbour table still leads them here after the address has gone: "nobody listens".
+// An open gate has the address in open* and in admit*, a draining one in open* only, a shut one in neither. input
+// refuses a new connection (SYN) unless @admit*, and drops everything else unless @open*. prerouting answers clients
+// whose neighbour table still leads them here after the address has gone: "nobody listens".
 #include "adapters/gate/rules.h"
 
 #include <arpa/inet.h>
@@ -36,14 +39,15 @@ constexpr std::int32_t chain_priority = -10;        // before the usual filter a
 constexpr std::uint64_t set_default_timeout = 500;  // ms; whoever adds an element by hand without one gets this
 constexpr std::uint32_t key_type_ipv4 = 7;          // nft's own numbers, so that `nft list` prints addresses
 constexpr std::uint32_t key_type_ipv6 = 8;
-constexpr std::uint32_t open4_id = 1, open6_id = 2, peers4_id = 3, peers6_id = 4, arp_open4_id = 5;
+constexpr std::uint32_t open4_id = 1, open6_id = 2, peers4_id = 3, peers6_id = 4, arp_open4_id = 5, admit4_id = 6,
+                        admit6_id = 7;
 
 // Offsets of header fields in bytes (RFC 791, 8200, 9293, 4861, 826).
 constexpr std::uint32_t ip_source = 12, ip_destination = 16, ip6_source = 8, ip6_destination = 24;
 constexpr std::uint32_t tcp_source_port = 0, tcp_destination_port = 2, tcp_flags = 13, icmp6_type = 0, nd_target = 8;
 constexpr std::uint32_t arp_sender_ip = 14, arp_target_ip = 24;
 
-constexpr std::uint8_t tcp_reset = 0x04;
+constexpr std::uint8_t tcp_fin = 0x01, tcp_syn = 0x02, tcp_reset = 0x04, tcp_acknowledgement = 0x10;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -99,18 +103,9 @@ class Rule {
     return *this;
   }
   /// A TCP segment that resets; it carries no data (RFC 9293, 3.5.2).
-  Rule& reset() {
-    load(NFT_PAYLOAD_TRANSPORT_HEADER, tcp_flags, 1);
-    auto* mask = expression("bitwise");
-    const std::uint8_t flag = tcp_reset, nothing = 0;
-    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-    nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_LEN, sizeof flag);
-    nftnl_expr_set_data(mask, NFTNL_EXPR_BITWISE_MASK, &flag, sizeof flag);
-    nftnl_expr_set_data(mask, NFTNL_EXPR_BITWISE_XOR, &nothing, sizeof nothing);
-    compare(NFT_CMP_EQ, Bytes(&flag, 1));
-    return *this;
-  }
+  Rule& reset() { return flags(tcp_reset, tcp_reset); }
+  /// The first segment of a new connection.
+  Rule& first() { return flags(tcp_fin | tcp_syn | tcp_reset | tcp_acknowledgement, tcp_syn); }
 
   /// Answers with a reset.
   void refuse(Batch& batch) {
@@ -139,6 +134,19 @@ class Rule {
     GEMEL_CHECK(made != nullptr);
     nftnl_rule_add_expr(rule_.get(), made);  // takes ownership
     return made;
+  }
+  /// Of the TCP flags in `mask` exactly `set` are set.
+  Rule& flags(std::uint8_t mask, std::uint8_t set) {
+    load(NFT_PAYLOAD_TRANSPORT_HEADER, tcp_flags, 1);
+    auto* select = expression("bitwise");
+    const std::uint8_t nothing = 0;
+    nftnl_expr_set_u32(select, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(select, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(select, NFTNL_EXPR_BITWISE_LEN, sizeof mask);
+    nftnl_expr_set_data(select, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof mask);
+    nftnl_expr_set_data(select, NFTNL_EXPR_BITWISE_XOR, &nothing, sizeof nothing);
+    compare(NFT_CMP_EQ, Bytes(&set, 1));
+    return *this;
   }
   void load(std::uint32_t base, std::uint32_t offset, std::uint32_t size) {
     auto* payload = expression("payload");
@@ -225,61 +233,67 @@ void add_element(Batch& batch, std::uint16_t family, const char* name, Bytes key
             [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
 }
 
-void add_open_elements(Batch& batch, const ParsedConfig& config, std::chrono::milliseconds life) {
-  if (config.vip) add_element(batch, NFPROTO_INET, "open4", *config.vip, life);
-  if (config.vip) add_element(batch, NFPROTO_ARP, "open4", *config.vip, life);
-  if (config.vip6) add_element(batch, NFPROTO_INET, "open6", *config.vip6, life);
+void add_open_elements(Batch& batch, const ParsedConfig& config, const Opening& opening) {
+  if (!opening.life) return;
+  const auto add = [&](const AddressSet& set) {
+    add_element(batch, set.family, set.name, set.is_v6 ? Bytes(*config.vip6) : Bytes(*config.vip), opening.life);
+  };
+  for (const auto& set : open_sets(config)) add(set);
+  if (!opening.admits_new) return;
+  for (const auto& set : admit_sets(config)) add(set);
 }
 
 constexpr auto network_header = NFT_PAYLOAD_NETWORK_HEADER;
 constexpr auto transport_header = NFT_PAYLOAD_TRANSPORT_HEADER;
 
 // Clients of the virtual address in, its answers out. Not the other way round: a host that does not hold the address
-// may be a client of it.
+// may be a client of it. A new connection that is not admitted is refused at once, because its client could only send
+// its SYN again after a second, or wait in the backlog of a server that ends. Established ones hear nothing while the
+// gate is shut: they go on when it opens again.
 void add_client_rules(Batch& batch, const ParsedConfig& config) {
-  if (config.vip) {
+  struct Side {
+    std::uint8_t network;
+    Bytes vip;
+    std::uint32_t destination, source;
+    const char* open;
+    std::uint32_t open_id;
+    const char* admit;
+    std::uint32_t admit_id;
+  };
+  const auto add = [&](const Side& side) {
+    const auto size = static_cast<std::uint32_t>(side.vip.size());
     Rule(NFPROTO_INET, "input")
-        .network(NFPROTO_IPV4)
+        .network(side.network)
         .port(tcp_destination_port, config.port)
-        .field(network_header, ip_destination, *config.vip)
-        .in_set("open4", open4_id, network_header, ip_destination, 4)
+        .first()
+        .field(network_header, side.destination, side.vip)
+        .in_set(side.admit, side.admit_id, network_header, side.destination, size, true)
+        .refuse(batch);
+    Rule(NFPROTO_INET, "input")
+        .network(side.network)
+        .port(tcp_destination_port, config.port)
+        .field(network_header, side.destination, side.vip)
+        .in_set(side.open, side.open_id, network_header, side.destination, size)
         .verdict(batch, NF_ACCEPT);
     Rule(NFPROTO_INET, "input")
-        .network(NFPROTO_IPV4)
+        .network(side.network)
         .port(tcp_destination_port, config.port)
-        .field(network_header, ip_destination, *config.vip)
+        .field(network_header, side.destination, side.vip)
         .verdict(batch, NF_DROP);
     Rule(NFPROTO_INET, "output")
-        .network(NFPROTO_IPV4)
+        .network(side.network)
         .port(tcp_source_port, config.port)
-        .field(network_header, ip_source, *config.vip)
-        .in_set("open4", open4_id, network_header, ip_source, 4, true)
+        .field(network_header, side.source, side.vip)
+        .in_set(side.open, side.open_id, network_header, side.source, size, true)
         .verdict(batch, NF_DROP);
-  }
-  if (config.vip6) {
-    Rule(NFPROTO_INET, "input")
-        .network(NFPROTO_IPV6)
-        .port(tcp_destination_port, config.port)
-        .field(network_header, ip6_destination, *config.vip6)
-        .in_set("open6", open6_id, network_header, ip6_destination, 16)
-        .verdict(batch, NF_ACCEPT);
-    Rule(NFPROTO_INET, "input")
-        .network(NFPROTO_IPV6)
-        .port(tcp_destination_port, config.port)
-        .field(network_header, ip6_destination, *config.vip6)
-        .verdict(batch, NF_DROP);
-    Rule(NFPROTO_INET, "output")
-        .network(NFPROTO_IPV6)
-        .port(tcp_source_port, config.port)
-        .field(network_header, ip6_source, *config.vip6)
-        .in_set("open6", open6_id, network_header, ip6_source, 16, true)
-        .verdict(batch, NF_DROP);
-  }
+  };
+  if (config.vip) add({NFPROTO_IPV4, *config.vip, ip_destination, ip_source, "open4", open4_id, "admit4", admit4_id});
+  if (config.vip6)
+    add({NFPROTO_IPV6, *config.vip6, ip6_destination, ip6_source, "open6", open6_id, "admit6", admit6_id});
 }
 
 // After a hand-over clients still send here until they hear the new holder's announcement. Silence would cost them a
-// TCP retransmission (1 s for a new connection), so they are told at once. Only while the address is elsewhere: a gate
-// that is merely shut stays silent, because its connections go on when it opens again.
+// TCP retransmission (1 s for a new connection), so they are told at once, established ones as well: they cannot go on.
 void add_misdirected_rules(Batch& batch, const ParsedConfig& config) {
   const auto add = [&](std::uint8_t network, Bytes vip, std::uint32_t destination, std::uint32_t source) {
     Rule(NFPROTO_INET, "prerouting")
@@ -406,12 +420,14 @@ Batch delete_tables() {
   return batch;
 }
 
-Batch replace_tables(const ParsedConfig& config, std::optional<std::chrono::milliseconds> life) {
+Batch replace_tables(const ParsedConfig& config, const Opening& opening) {
   Batch batch = delete_tables();
   add_table(batch, NFPROTO_INET, NFT_MSG_NEWTABLE);
   add_table(batch, NFPROTO_ARP, NFT_MSG_NEWTABLE);
   add_set(batch, {NFPROTO_INET, "open4", open4_id, 4, true});
   add_set(batch, {NFPROTO_INET, "open6", open6_id, 16, true});
+  add_set(batch, {NFPROTO_INET, "admit4", admit4_id, 4, true});
+  add_set(batch, {NFPROTO_INET, "admit6", admit6_id, 16, true});
   add_set(batch, {NFPROTO_INET, "peers4", peers4_id, 4, false});
   add_set(batch, {NFPROTO_INET, "peers6", peers6_id, 16, false});
   add_set(batch, {NFPROTO_ARP, "open4", arp_open4_id, 4, true});
@@ -427,22 +443,30 @@ Batch replace_tables(const ParsedConfig& config, std::optional<std::chrono::mill
   add_neighbour_rules(batch, config);
   add_node_rules(batch, config);
   add_arp_rules(batch, config);
-  if (life) add_open_elements(batch, config, *life);
+  add_open_elements(batch, config, opening);
   return batch;
 }
 
-Batch set_open(const ParsedConfig& config, std::optional<std::chrono::milliseconds> life) {
+Batch set_open(const ParsedConfig& config, const Opening& opening) {
   Batch batch;
   for (const auto& set : open_sets(config)) flush_set(batch, set.family, set.name);
-  if (life) add_open_elements(batch, config, *life);
+  for (const auto& set : admit_sets(config)) flush_set(batch, set.family, set.name);
+  add_open_elements(batch, config, opening);
   return batch;
 }
 
-std::vector<OpenSet> open_sets(const ParsedConfig& config) {
-  std::vector<OpenSet> sets;
-  if (config.vip) sets.push_back({NFPROTO_INET, "open4"});
-  if (config.vip) sets.push_back({NFPROTO_ARP, "open4"});
-  if (config.vip6) sets.push_back({NFPROTO_INET, "open6"});
+std::vector<AddressSet> open_sets(const ParsedConfig& config) {
+  std::vector<AddressSet> sets;
+  if (config.vip) sets.push_back({NFPROTO_INET, "open4", false});
+  if (config.vip) sets.push_back({NFPROTO_ARP, "open4", false});
+  if (config.vip6) sets.push_back({NFPROTO_INET, "open6", true});
+  return sets;
+}
+
+std::vector<AddressSet> admit_sets(const ParsedConfig& config) {
+  std::vector<AddressSet> sets;
+  if (config.vip) sets.push_back({NFPROTO_INET, "admit4", false});
+  if (config.vip6) sets.push_back({NFPROTO_INET, "admit6", true});
   return sets;
 }
 

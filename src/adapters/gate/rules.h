@@ -26,19 +26,29 @@ struct ParsedConfig {
 /// `invalid` naming the text that is not an address.
 Result<ParsedConfig> parse(const GateConfig& config);
 
-/// Deletes the tables if they exist and creates them anew, with the element when `life` is given.
-Batch replace_tables(const ParsedConfig& config, std::optional<std::chrono::milliseconds> life);
-/// Empties the open sets and, when `life` is given, adds the addresses with that time-out: in one transaction, so no
-/// packet meets an empty set in between.
-Batch set_open(const ParsedConfig& config, std::optional<std::chrono::milliseconds> life);
+/// For how long the gate is open and whether new connections pass. Without `life` it is shut.
+struct Opening {
+  std::optional<std::chrono::milliseconds> life = {};
+  bool admits_new = true;
+};
+
+/// Deletes the tables if they exist and creates them anew, with the elements that `opening` asks for.
+Batch replace_tables(const ParsedConfig& config, const Opening& opening);
+/// Empties the sets of the virtual addresses and adds what `opening` asks for: in one transaction, so no packet meets
+/// an empty set in between.
+Batch set_open(const ParsedConfig& config, const Opening& opening);
 /// Deletes the tables, existing or not.
 Batch delete_tables();
 
-/// The sets that hold the element. Family, name.
-struct OpenSet {
+/// A set that holds a virtual address while something is allowed.
+struct AddressSet {
   std::uint16_t family;
   const char* name;
+  bool is_v6;
 };
-std::vector<OpenSet> open_sets(const ParsedConfig& config);
+/// The gate is open while they hold the address.
+std::vector<AddressSet> open_sets(const ParsedConfig& config);
+/// New connections pass while they hold the address.
+std::vector<AddressSet> admit_sets(const ParsedConfig& config);
 
 }  // namespace gemel::adapters::gate
