@@ -140,7 +140,44 @@ TEST(Policy, a_member_to_be_copied_stays_down_until_it_is_cut_unless_the_holder_
   state.must_clone = true;
   EXPECT_EQ(decide(state).last(), "wait_to_be_cut");
   state.peers.clear();
-  EXPECT_EQ(decide(state).last(), "start_standby");
+  const auto alone = decide(state);
+  EXPECT_EQ(alone.last(), "start_standby");
+  EXPECT_TRUE(alone.find<action::StartPostgres>()->upstream.empty());
+}
+
+// Found by the simulator, with people: the answer to its add had been lost, so that nobody had told it of it.
+TEST(Policy, a_standby_promoted_by_hand_looks_whether_it_is_in_s_before_it_is_copied) {
+  State state = standby({db1});
+  state.facts.run = PostgresRun::primary;
+  state.facts.timeline = 6;
+  ASSERT_EQ(decide(state).last(), "fence");
+  const auto killed = end(state, Slot::postgres, Certainty::done);
+  EXPECT_EQ(killed.find<action::Clone>(), nullptr);
+  state.store_read_at = state.now;
+  EXPECT_NE(decide(state).find<action::Clone>(), nullptr);
+}
+
+// The simulator's seed 7066 with people: an agent that had just started read the past, in which it was not in S.
+TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
+  State state = standby({db1});
+  state.facts.run = PostgresRun::absent;
+  state.peers.at(db1).beat.revision = Revision{state.revision().value + 1};
+  EXPECT_EQ(decide(state).last(), "wait_for_source");
+  state.peers.at(db1).beat.revision = state.revision();
+  EXPECT_EQ(decide(state).last(), "clone");
+}
+
+// Found by the simulator, with people: the holder that came back gave the number of the hand-made timeline again.
+TEST(Policy, a_standby_to_be_copied_receives_from_nobody_and_is_stopped_when_there_is_a_holder) {
+  State state = standby({db1});
+  state.must_clone = true;
+  state.facts.timeline = 5;
+  state.facts.upstream = NodeId{};
+  EXPECT_EQ(decide(state).last(), "stop_other_fork");
+  State member = standby();
+  member.must_clone = true;
+  member.facts.upstream = NodeId{};
+  EXPECT_FALSE(decide(member).fired("follow"));
 }
 
 TEST(Policy, follows_the_holder) {

@@ -21,10 +21,12 @@ bool is_holder_primary(const State& state) {
   return beat.run == PostgresRun::primary && beat.epoch == state.record()->epoch;
 }
 
-/// Rewinding and cloning need a source that is primary of this epoch and has checkpointed since (finding 4).
+/// Rewinding and cloning need a source that is primary of this epoch and has checkpointed since (finding 4), and that
+/// knows no newer record than this host: in that one this host may be in S.
 bool is_source_ready(const State& state) {
   const HistoryEntry* entry = state.history_of(state.record()->epoch);
-  return is_holder_primary(state) && entry != nullptr && entry->complete;
+  return is_holder_primary(state) && entry != nullptr && entry->complete &&
+         state.peers.at(holder_of(state)).beat.revision <= state.revision();
 }
 
 bool is_out(const State& state) {
@@ -71,6 +73,12 @@ bool is_on_other_fork(const State& state) {
 /// Must be copied anew, and will be as soon as the holder has cut S. Without a holder it may be the best copy there is.
 bool is_copy_awaited(const State& state) { return state.must_clone && is_holder_primary(state); }
 
+/// It runs because there was no holder; the one that there is now must not send to it: the number of its timeline may
+/// be given a second time.
+bool runs_instead_of_copy(const State& state) {
+  return is_out(state) && state.facts.run == PostgresRun::standby && is_copy_awaited(state);
+}
+
 /// What it is now, not what it was before this loop stood still: a server receives without being told to.
 bool is_seen_lately(const State& state) { return state.now - state.facts_at <= std::chrono::seconds(1); }
 
@@ -98,8 +106,10 @@ constexpr Rule table[] = {
               s.facts.run == PostgresRun::stopped;
      },
      [](State&, Decision&) {}},
-    {"clone", "R10", "no usable data, not in S, the holder can be copied", "copy the holder", false,
-     [](const State& s) { return is_out(s) && has_no_data(s) && is_source_ready(s) && is_postgres_free(s); },
+    {"clone", "R10", "no usable data, not in S as read since, the holder can be copied", "copy the holder", false,
+     [](const State& s) {
+       return is_out(s) && has_no_data(s) && s.store_read_at && is_source_ready(s) && is_postgres_free(s);
+     },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "copies the database of " + holder_of(s).name);
        d.start(action::Clone{holder_of(s)});
@@ -146,7 +156,8 @@ constexpr Rule table[] = {
      }},
     {"stop_other_fork", "R10",
      "a standby has a timeline number above the holder's, or a holder's it never received from",
-     "stop it, then copy the holder", false, [](const State& s) { return is_on_other_fork(s) && is_postgres_free(s); },
+     "stop it, then copy the holder", false,
+     [](const State& s) { return (is_on_other_fork(s) || runs_instead_of_copy(s)) && is_postgres_free(s); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "this standby is on another fork of timeline " + std::to_string(s.facts.timeline) +
                                    ": it is stopped and copied anew");
@@ -154,20 +165,20 @@ constexpr Rule table[] = {
        d.start(action::KillPostgres{});
      }},
     {"start_standby", "follow", "PostgreSQL is stopped and may follow",
-     "start it as a standby of the holder, of nobody before the holder cut S", false,
+     "start it as a standby of the holder; of nobody before the holder cut S, or when it is to be copied", false,
      [](const State& s) {
        return is_following(s) && s.facts.run == PostgresRun::stopped && !s.is_diverged() && is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        NodeSet others = s.config.databases;
        others.erase(s.self);
-       d.start(action::StartPostgres{is_holder_settled(s) ? holder_of(s) : NodeId{}, others});
+       d.start(action::StartPostgres{is_holder_settled(s) && !s.must_clone ? holder_of(s) : NodeId{}, others});
      }},
     {"follow", "follow", "the standby follows somebody else than the holder, who serves and has cut S",
      "point it at the holder", false,
      [](const State& s) {
        return is_following(s) && s.facts.run == PostgresRun::standby && s.facts.upstream != holder_of(s) &&
-              !s.is_diverged() && is_holder_settled(s) && is_holder_primary(s) && is_seen_lately(s) &&
+              !s.is_diverged() && !s.must_clone && is_holder_settled(s) && is_holder_primary(s) && is_seen_lately(s) &&
               is_postgres_free(s);
      },
      [](State& s, Decision& d) {

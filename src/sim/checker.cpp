@@ -34,12 +34,22 @@ void Checker::read_shows(Log log, const std::string& who) {
   }
 }
 
-void Checker::record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next) {
+bool Checker::gave_up(Log log) {
+  bool is_loss = false;
+  for (auto& tip : tips_) {
+    is_loss = is_loss || !tree_.contains(log, tip.log);
+    tip.log = tree_.common(log, tip.log);
+  }
+  return is_loss;
+}
+
+void Checker::record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next,
+                             bool is_forced) {
   if (!next.members.contains(next.holder)) violate("I2: the holder is not in S");
   if (before) {
     const core::Record& old = before->record;
     const bool is_take_over = next.epoch.value == old.epoch.value + 1;
-    if (is_take_over && !old.members.contains(next.holder)) violate("I2: a take-over from outside of S");
+    if (is_take_over && !is_forced && !old.members.contains(next.holder)) violate("I2: a take-over from outside of S");
     if (!is_take_over && (next.epoch != old.epoch || next.holder != old.holder))
       violate("I3: the holder changed without a new epoch, or the epoch jumped");
   }

@@ -30,7 +30,10 @@ class Checker {
   /// A read through the gate shows `log`: it must hold everything that was acknowledged or seen before it began.
   void read_shows(Log log, const std::string& who);
 
-  void record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next);
+  void record_changes(const std::optional<core::VersionedRecord>& before, const core::Record& next,
+                      bool is_forced = false);
+  /// An operator gave up what is not in `log`; true when something of it was acknowledged or visible.
+  bool gave_up(Log log);
   /// Somebody who cannot know better changed a record that was restored from an old copy: what it forgot is lost, and
   /// only L and R8 are judged from now on.
   void record_lost() { is_record_lost_ = true; }

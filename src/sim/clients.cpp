@@ -21,6 +21,17 @@ void Clients::told_done(std::uint32_t number, std::uint64_t service, bool is_exe
   newest_service_ = std::max(newest_service_, service);
 }
 
+void Clients::forced(const WalTree& tree, Log log) {
+  std::vector<bool> is_kept(operations_.size());
+  tree.for_each(log, [&](Row row) {
+    if (row.kind != RowKind::marker && row.kind != RowKind::debit) is_kept[row.operation] = true;
+  });
+  for (std::size_t number = 0; number < operations_.size(); ++number) {
+    Operation& operation = operations_[number];
+    if (operation.outcome == Outcome::done && !is_kept[number]) operation.outcome = Outcome::given_up;
+  }
+}
+
 void Clients::check_log(const WalTree& tree, Log log, const std::string& who, Checker& checker) const {
   std::vector<std::uint8_t> found(operations_.size());
   std::vector<std::uint32_t> last(sequences_.size());

@@ -11,7 +11,7 @@
 
 namespace gemel::sim {
 
-enum class Outcome : std::uint8_t { waiting, done, unknown };
+enum class Outcome : std::uint8_t { waiting, done, unknown, given_up };  // given up: done, but lost by force
 
 struct Operation {
   RowKind kind = RowKind::append;
@@ -34,6 +34,8 @@ class Clients {
 
   /// A and B over one whole log, after everything has settled: every `done` exactly once, in each client's order.
   void check_log(const WalTree& tree, Log log, const std::string& who, Checker& checker) const;
+  /// An operator took over by force with `log`: what it lacks may be lost.
+  void forced(const WalTree& tree, Log log);
   [[nodiscard]] std::size_t done() const { return done_; }
 
  private:

@@ -20,9 +20,11 @@ enum class Beginning : std::uint8_t {
 struct Conditions {
   std::uint64_t seed = 1;
   std::size_t hosts = 2;
-  std::uint32_t sync_standbys = 1;  // at most so many; the others follow without being waited for
-  bool has_voters_apart = false;    // three hosts: voters on places of their own instead of the database hosts
-  std::size_t first_leader = 0;     // of etcd: which of its three voters
+  std::uint32_t sync_standbys = 1;    // at most so many; the others follow without being waited for
+  std::uint32_t min_copies = 1;       // serve nobody with fewer
+  std::uint16_t service_targets = 0;  // each host looks for so many managers and balancers
+  bool has_voters_apart = false;      // three hosts: voters on places of their own instead of the database hosts
+  std::size_t first_leader = 0;       // of etcd: which of its three voters
   Beginning beginning = Beginning::whole;
   core::Timers timers;
   std::array<double, most_hosts> clock_rates{1.0, 1.0, 1.0};
@@ -34,6 +36,7 @@ struct Conditions {
   bool has_local_writers = false;  // also behind the gate's back: I1 must hold by the names alone
   bool has_transfers = true;       // bank
   bool has_reads = true;
+  unsigned refused_look_percent = 0;     // of looks at a standby that is refused show it receiving
   unsigned unflushed_loss_percent = 50;  // of power cuts lose what was written and not flushed
 };
 

@@ -9,12 +9,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(FaultKind::count_of_kinds)> names{
-    "crash_postgres",  "power_cycle",    "isolate",      "cut_pair",    "cut_one_way",   "cut_datagrams",
-    "cut_streams",     "lossy",          "slow_network", "doubling",    "ring",          "swizzle",
-    "store_down",      "no_leader",      "no_space",     "lose_answer", "delay_swap",    "stale_reads",
-    "watch_gap",       "fail_procedure", "freeze_agent", "stall_loop",  "restart_agent", "stop_agent",
-    "freeze_postgres", "freeze_host",    "suspend_host", "stall_disk",  "delay_names",   "block_promotion",
-    "cancel_waits",    "switch_over",    "restore_store"};
+    "crash_postgres",  "power_cycle",    "isolate",       "cut_pair",        "cut_one_way",   "cut_datagrams",
+    "cut_streams",     "lossy",          "slow_network",  "doubling",        "ring",          "swizzle",
+    "store_down",      "no_leader",      "no_space",      "lose_answer",     "delay_swap",    "stale_reads",
+    "watch_gap",       "fail_procedure", "freeze_agent",  "stall_loop",      "restart_agent", "stop_agent",
+    "freeze_postgres", "freeze_host",    "suspend_host",  "stall_disk",      "delay_names",   "block_promotion",
+    "cancel_waits",    "switch_over",    "restore_store", "promote_by_hand", "recycle_wal",   "pause_site",
+    "resume_site",     "blind_service",  "force"};
 
 void change_cut(World& world, Place from, Place to, Traffic traffic, bool is_begin) {
   is_begin ? world.cut(from, to, traffic) : world.restore(from, to, traffic);
@@ -145,6 +146,29 @@ void change_postgres(World& world, const Fault& fault, bool is_begin) {
   }
 }
 
+void change_by_people(World& world, const Fault& fault, bool is_begin) {
+  switch (fault.kind) {
+    case FaultKind::promote_by_hand:
+      if (is_begin) world.promote_by_hand(fault.at);
+      return;
+    case FaultKind::recycle_wal:
+      if (is_begin) world.recycle_wal();
+      return;
+    case FaultKind::pause_site:
+      if (is_begin) world.ask_pause(fault.time);
+      return;
+    case FaultKind::resume_site:
+      if (is_begin) world.ask_resume();
+      return;
+    case FaultKind::blind_service:
+      return world.blind_service(fault.at, is_begin);
+    case FaultKind::force:
+      return is_begin ? world.begin_force(fault.at) : world.end_force();
+    default:
+      return;
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(FaultKind kind) { return names[static_cast<std::size_t>(kind)]; }
@@ -173,6 +197,10 @@ bool lasts(FaultKind kind) {
     case FaultKind::cancel_waits:
     case FaultKind::switch_over:
     case FaultKind::restore_store:
+    case FaultKind::promote_by_hand:
+    case FaultKind::recycle_wal:
+    case FaultKind::pause_site:
+    case FaultKind::resume_site:
       return false;
     default:
       return true;
@@ -187,6 +215,7 @@ void begin_fault(World& world, const Fault& fault) {
   change_quality(world, fault, true);
   change_store(world, fault, true);
   change_postgres(world, fault, true);
+  change_by_people(world, fault, true);
   begin_on_agent(world, fault);
 }
 
@@ -196,6 +225,7 @@ void end_fault(World& world, const Fault& fault) {
   change_quality(world, fault, false);
   change_store(world, fault, false);
   change_postgres(world, fault, false);
+  change_by_people(world, fault, false);
   if (fault.kind == FaultKind::restart_agent || fault.kind == FaultKind::stop_agent) world.start_agent(fault.at);
 }
 

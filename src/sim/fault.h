@@ -47,6 +47,12 @@ enum class FaultKind : std::uint8_t {
   cancel_waits,
   switch_over,
   restore_store,  // only when asked for: see docs/simulator.md
+  promote_by_hand,
+  recycle_wal,
+  pause_site,  // for `time`; it runs out unless it is resumed
+  resume_site,
+  blind_service,  // the clients' network of one host is dead
+  force,          // all of S is powered off for `time`, a host outside of it takes over by force
   count_of_kinds,
 };
 std::string_view to_string(FaultKind kind);

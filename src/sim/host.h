@@ -42,12 +42,15 @@ struct Server {
   Epoch served;
   bool is_bootstrap_pending = false;
   bool is_checkpointed = true;  // the control file shows the present timeline
+  std::uint64_t oldest = 0;     // WAL before this position is gone
+  bool is_hand_made = false;    // somebody promoted it by hand, and nothing was received or copied since
   HostMask names_in_file = 0;
 
   std::uint32_t run_number = 0;  // changes with every start and every end
   std::optional<Place> upstream;
   std::uint32_t connection = 0;  // standby: receives through this one; 0: none
   bool is_retrying = false;      // an attempt to connect is on the agenda
+  bool is_refused = false;       // standby: its upstream answered the last attempt with an error
   HostMask names = 0;            // in effect for every session
   std::uint64_t recovered = 0;   // end of recovery: all before it is visible
   std::uint64_t released = 0;    // all before it was acknowledged or is visible
@@ -66,6 +69,13 @@ struct Procedure {
   std::uint32_t source_run = 0;  // of a copy: the run it copies from; when that ends, so does the copy
 };
 
+/// The newest pause that left the host, for the checker of R11.
+struct PauseSent {
+  TimePoint at;  // own clock
+  std::uint32_t incarnation = 0;
+  std::string id;
+};
+
 /// The newest bid that left the host, for the checker of R6.
 struct BidSent {
   TimePoint at;  // own clock
@@ -80,6 +90,7 @@ struct Host {
   bool is_powered = false;
   TimePoint frozen_until;     // the whole machine
   bool is_suspended = false;  // ... and its clock
+  TimePoint suspended_at;     // the newest time
 
   // kernel
   TimePoint gate_until;  // own clock
@@ -103,11 +114,14 @@ struct Host {
   TimePoint talk_pending;
   std::optional<Procedure> procedure;
   std::optional<BidSent> bid;
+  std::optional<PauseSent> pause;
+  std::uint64_t reported_end = 0;  // of the log of some member, by the newest report before a take-over by force
 
   // faults in force
   unsigned disk_stalls = 0;
   unsigned postgres_freezes = 0;
   unsigned promotion_blocks = 0;
+  unsigned service_blinds = 0;
   TimePoint disk_stalled_at;
   Duration names_delay{0};
   bool is_failing_next = false, does_failing_take_effect = false;

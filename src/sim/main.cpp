@@ -25,7 +25,7 @@ Options
   --hosts 2|3       always so many database hosts (by the seed)
   --mutant NAME     with a planted bug; --list-mutants lists them
   --until-found     end a batch at the first failure
-  --worlds 1|2      the milder worlds of before, or the present ones (2)
+  --worlds 1|2|3    the milder worlds of before, or the present ones (3)
   --store-restore   etcd may be restored from an old copy
   --no-marks        do not fail for marks that were not hit
 )";

@@ -50,6 +50,18 @@ constexpr std::array<std::string_view, mark_count> names{
     "fast_timers",
     "store_restored",
     "store_halt",
+    "promoted_by_hand",
+    "refused_attempt_seen",
+    "wal_recycled",
+    "added_while_copied",
+    "paused",
+    "pause_ended",
+    "bid_out_of_pause",
+    "paused_agent_restarted",
+    "service_yielded",
+    "waited_for_copy",
+    "forced",
+    "force_lost_writes",
 };
 
 }  // namespace

@@ -56,6 +56,18 @@ enum class Mark : std::uint8_t {
   fast_timers,
   store_restored,
   store_halt,
+  promoted_by_hand,
+  refused_attempt_seen,
+  wal_recycled,
+  added_while_copied,
+  paused,
+  pause_ended,
+  bid_out_of_pause,
+  paused_agent_restarted,
+  service_yielded,
+  waited_for_copy,
+  forced,
+  force_lost_writes,
   count_of_marks,
 };
 inline constexpr std::size_t mark_count = static_cast<std::size_t>(Mark::count_of_marks);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "core/apply.h"
 #include "core/rules.h"
+#include "sim/mutant_tools.h"
 
 namespace gemel::sim {
 namespace {
@@ -23,7 +24,6 @@ using core::State;
 using core::SwapPurpose;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Table = std::vector<Rule>;
 
 // ---- tools ----
 
@@ -47,14 +47,6 @@ Table with(std::string_view id, bool (*matches)(const State&), void (*decide)(St
   GEMEL_CHECK(rule != table.end());
   if (matches != nullptr) rule->matches = matches;
   if (decide != nullptr) rule->decide = decide;
-  return table;
-}
-
-/// Before every decision: what a controller remembers is changed.
-Table believing(void (*patch)(State&, Decision&),
-                Table table = {core::policy_table().begin(), core::policy_table().end()}) {
-  table.insert(table.begin(), Rule{"mutant", "mutant", "always", "forgets or invents facts", true,
-                                   [](const State&) { return true; }, patch});
   return table;
 }
 
@@ -484,7 +476,8 @@ std::vector<Mutation> return_mutants() {
 const std::vector<Mutation>& mutants() {
   static const std::vector<Mutation> list = [] {
     std::vector<Mutation> all = taking_mutants();
-    for (auto* more : {&membership_mutants, &permit_mutants, &promise_mutants, &unknown_mutants, &return_mutants}) {
+    for (auto* more :
+         {&membership_mutants, &permit_mutants, &promise_mutants, &unknown_mutants, &return_mutants, &people_mutants}) {
       for (auto& mutation : more()) all.push_back(std::move(mutation));
     }
     return all;

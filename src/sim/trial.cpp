@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "sim/harden.h"
+#include "sim/people.h"
 #include "sim/player.h"
 
 namespace gemel::sim {
@@ -168,6 +169,7 @@ Plan plan_of(std::uint64_t seed, const TrialOptions& options) {
     plan.faults.push_back(fault);
   }
   if (options.worlds >= 2) harden(plan, seed);
+  if (options.worlds >= 3) add_people(plan, seed);
   return plan;
 }
 
@@ -198,8 +200,10 @@ Verdict run_plan(const Plan& plan, const TrialOptions& options) {
     world.tell("** everything is healed");
     world.heal();
     verdict.complaint = world.is_store_restored() ? judge_restored(world) : judge_liveness(world);
-    if (verdict.complaint.empty() && !world.is_store_restored() && options.worlds >= 2)
-      verdict.complaint = judge_loss(world, plan.conditions.seed);
+    // A site that must have two copies does not serve with one.
+    const bool is_loss_judged =
+        options.worlds >= 2 && plan.conditions.min_copies == 1 && !world.is_store_restored();
+    if (verdict.complaint.empty() && is_loss_judged) verdict.complaint = judge_loss(world, plan.conditions.seed);
   }
   if (!world.violation().empty()) verdict.complaint = world.violation();
   if (!verdict.complaint.empty()) world.tell("** " + verdict.complaint);

@@ -148,8 +148,11 @@ void World::begin_agent(Host& host) {
   config.cluster_id = "site";
   config.timers = conditions_.timers;
   config.sync_standbys = conditions_.sync_standbys;
+  config.min_copies = conditions_.min_copies;
   if (mutation_ != nullptr && mutation_->config) mutation_->config(config);
   ++host.incarnation;
+  if (etcd_.view().record && etcd_.view().record->record.state == core::RecordState::paused)
+    hit(Mark::paused_agent_restarted);
   host.controller.emplace(host.id, config, conditions_.seed * 1000 + host.incarnation * 10 + host.place, policy_);
   std::vector<adapters::heartbeat::Name> peers;
   for (const auto& other : hosts_) {
@@ -193,7 +196,11 @@ void World::go_on(Host& host) {
   host.is_suspended = false;
   host.clock.go_on(now());
   // Its kernel lets the gate's remaining life pass; the protocol promises no more (3.7).
+  const TimePoint former = host.exempt_until;
   host.exempt_until = now() + host.clock.true_span(conditions_.timers.lease) + milliseconds(100);
+  // A long lease lasts longer by as long as its clock stood still (docs/gaps.md).
+  if (host.pause && host.pause->incarnation == host.incarnation)
+    host.exempt_until = std::max(host.exempt_until, former) + (now() - host.suspended_at);
 }
 
 /// What waited goes on, unless something else still holds it.
@@ -256,10 +263,7 @@ void World::carry_out(Host& host, const core::Output& output) {
   }
   for (const auto& id : output.cancel) cancel_procedure(host, id);
   for (const auto& action : output.start) begin(host, action);
-  for (const auto& answer : output.answers) {
-    if (answer.accepted) hit(Mark::switchover);
-    if (wants_story_) tell(host.id.name + " answers: " + answer.text);
-  }
+  for (const auto& answer : output.answers) hear_answer(host, answer);
 }
 
 void World::note_marks(const core::Note& note) {
@@ -278,6 +282,10 @@ void World::note_marks(const core::Note& note) {
       Entry{"resign_sick", Mark::sick_resign},
       Entry{"bootstrap_init", Mark::bootstrap},
       Entry{"stop_asked", Mark::agent_stopped},
+      Entry{"pause", Mark::paused},
+      Entry{"end_pause", Mark::pause_ended},
+      Entry{"yield_service", Mark::service_yielded},
+      Entry{"wait_for_copy", Mark::waited_for_copy},
   };
   for (const auto& entry : entries) {
     if (entry.rule == note.rule) hit(entry.mark);

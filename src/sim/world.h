@@ -9,6 +9,7 @@
 //   world_wal.cpp        writing, flushing, streaming, acknowledging
 //   world_clients.cpp    the workloads
 //   world_faults.cpp     what a fault does to it
+//   world_people.cpp     what people do to it, asked and unasked
 #pragma once
 
 #include <functional>
@@ -73,8 +74,18 @@ class World {
   void set_stale_reads(bool is_stale) { is_reading_stale_ = is_stale; }
   void set_watch_gap(bool is_silent) { is_watch_silent_ = is_silent; }
   void cancel_waits();
-  void ask_switch_over(Place from, std::optional<Place> to);
   void restore_store(std::size_t back);
+  // ---- people: world_people.cpp ----
+  void ask_switch_over(Place from, std::optional<Place> to);
+  void ask_pause(Duration length);  // at every host: the one that serves may accept
+  void ask_resume();
+  void promote_by_hand(Place place);  // there, or at the next host with a standby; nobody told its agent
+  void recycle_wal();                 // primaries keep only what their standbys need that receive now
+  void blind_service(Place place, bool is_blind);
+  /// Powers all of S off; from then on an operator tries to take over by force at `place`, or at the next host outside
+  /// of S, as long as all of S is off. end_force() powers on what this powered off.
+  void begin_force(Place place);
+  void end_force();
   /// Ends every fault and starts what is down.
   void heal();
   void tell(const std::string& line);
@@ -158,7 +169,7 @@ class World {
   core::Payload take_effect(Host& host, const core::ActionKind& kind, std::uint32_t source_run,
                             core::Certainty& certainty);
   void set_names(Host& host, core::ActionId id, const core::action::SetNames& set);
-  void promote(Host& host, const NodeSet& names, std::uint32_t timeline);
+  void promote(Host& host, HostMask names, std::uint32_t timeline);
   struct Copy {
     NodeId source;
     std::uint32_t source_run = 0;
@@ -169,7 +180,8 @@ class World {
   void end_server(Host& host);
   void observe(Place place, std::uint32_t incarnation);
   void look(Host& host);
-  [[nodiscard]] core::PostgresFacts facts(const Host& host) const;
+  bool is_seen_trying(const Host& host);
+  [[nodiscard]] core::PostgresFacts facts(const Host& host);
   [[nodiscard]] Duration duration_of(const Host& host, const core::ActionKind& kind);
 
   // world_wal.cpp
@@ -188,6 +200,13 @@ class World {
   [[nodiscard]] bool is_writing(const Host& host) const;
   [[nodiscard]] Log durable(const Host& host) const;
   void check_members();
+
+  // world_people.cpp
+  void hear_answer(Host& host, const core::Answer& answer);
+  void look_at_service(Host& host);
+  void ask_force(Place place, unsigned tries);
+  void forced(const core::Record& before, Host& host);
+  void check_pause(const core::Record& before, const core::Record& next);
 
   // world_clients.cpp
   void think(std::uint8_t client);
@@ -240,6 +259,7 @@ class World {
   bool is_reading_stale_ = false;
   bool is_watch_silent_ = false;
   bool is_store_restored_ = false;
+  HostMask fenced_ = 0;  // powered off by who forces
   std::uint32_t connections_ = 0;
   std::uint32_t runs_ = 0;
   std::uint64_t procedures_ = 0;

@@ -88,6 +88,7 @@ void World::freeze_host(Place place, Duration time, bool does_clock_stop) {
   host.frozen_until = now() + time;
   if (does_clock_stop) {
     host.is_suspended = true;
+    host.suspended_at = now();
     host.clock.stop(now());
   }
   is_place_up_[place] = false;
@@ -163,10 +164,6 @@ void World::cancel_waits() {
   }
 }
 
-void World::ask_switch_over(Place from, std::optional<Place> to) {
-  feed(hosts_[from], core::event::SwitchoverAsked{1, to ? hosts_[*to % hosts_.size()].id : NodeId{}});
-}
-
 void World::restore_store(std::size_t back) {
   const Revision before = etcd_.view().record ? etcd_.view().record->revision : Revision{};
   etcd_.restore(back);
@@ -186,7 +183,7 @@ void World::heal() {
   conditions_.procedure_time = std::min(conditions_.procedure_time, Duration{milliseconds(60)});
   conditions_.store_time = std::min(conditions_.store_time, Duration{milliseconds(5)});
   for (auto& host : hosts_) {
-    host.disk_stalls = host.postgres_freezes = host.promotion_blocks = 0;
+    host.disk_stalls = host.postgres_freezes = host.promotion_blocks = host.service_blinds = 0;
     host.names_delay = Duration{0};
     host.is_failing_next = false;
     if (is_frozen(host)) host.frozen_until = now();
@@ -218,6 +215,8 @@ std::optional<Place> World::primary() const {
 
 bool World::is_whole() const {
   const auto at = primary();
+  // In a pause nobody would take over: it is not what it should be before that is over.
+  if (!etcd_.view().record || etcd_.view().record->record.state != core::RecordState::normal) return false;
   const auto wanted = std::min<std::size_t>(hosts_.size(), 1 + conditions_.sync_standbys);
   if (!at || static_cast<std::size_t>(std::popcount(members_)) != wanted) return false;
   const Server& server = hosts_[*at].server;

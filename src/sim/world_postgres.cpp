@@ -60,7 +60,8 @@ void World::begin_postgres(Host& host, const core::Action& action) {
   std::uint32_t source_run = 0;
   // The durable marker comes first: an unfinished copy is never started.
   if (replaces_directory(action.kind)) {
-    if ((members_ & bit(host.place)) != 0)
+    // Of a copy that is tried again nothing was left to lose.
+    if (host.server.run != PostgresRun::ruined && (members_ & bit(host.place)) != 0)
       checker_.violate("R10: the directory of " + host.id.name + " is rewound or copied while it is in S");
     const NodeId& source = std::holds_alternative<Rewind>(action.kind) ? std::get<Rewind>(action.kind).source
                                                                        : std::get<Clone>(action.kind).source;
@@ -122,7 +123,7 @@ void World::perform_postgres(Place place, std::uint64_t serial) {
                     [this, place, run = host.server.run_number, timeline = std::get<Promote>(action.kind).timeline] {
                       Host& late = hosts_[place];
                       if (late.server.run_number == run && late.server.run == PostgresRun::standby)
-                        promote(late, {}, timeline);
+                        promote(late, HostMask{0}, timeline);
                     });
     }
     host.procedure.reset();
@@ -172,6 +173,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
     server.flushed = server.log.end;
     server.names_in_file = server.names = mask_of(start->names);
     server.upstream = place_of(start->upstream);
+    server.is_refused = false;
     server.is_retrying = false;
     retry_receive(host);
   } else if (const auto* follow = std::get_if<Follow>(&kind)) {
@@ -180,6 +182,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     server.upstream = place_of(follow->upstream);
+      server.is_refused = false;
     server.connection = 0;
     retry_receive(host);
   } else if (const auto* promotion = std::get_if<Promote>(&kind)) {
@@ -188,7 +191,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     const Log before = server.log;
-    promote(host, promotion->names, promotion->timeline);
+    promote(host, mask_of(promotion->names), promotion->timeline);
     return core::payload::Promoted{server.timeline, Lsn{before.end + 1}};
   } else if (const auto* names = std::get_if<SetNames>(&kind)) {
     server.names_in_file = mask_of(names->names);
@@ -245,7 +248,7 @@ void World::set_names(Host& host, core::ActionId id, const SetNames& set) {
   if (!set.with_barrier) end(host, id, Certainty::done, core::payload::Mark{Lsn{}});
 }
 
-void World::promote(Host& host, const NodeSet& names, std::uint32_t timeline) {
+void World::promote(Host& host, HostMask names, std::uint32_t timeline) {
   Server& server = host.server;
   if (server.upstream) {
     Sender& sender = hosts_[*server.upstream].server.senders[host.place];
@@ -255,14 +258,14 @@ void World::promote(Host& host, const NodeSet& names, std::uint32_t timeline) {
   server.upstream.reset();
   server.run = PostgresRun::primary;
   server.run_number = ++runs_;
-  server.names_in_file = mask_of(names);
+  server.names_in_file = names;
   server.names = is_broken(BrokenModel::promotes_without_names) ? HostMask{0} : server.names_in_file;
   server.log = tree_.fork(server.log);
   server.recovered = server.released = server.flushed = server.log.end;
   server.timeline = std::max(server.timeline + 1, timeline);
   timelines_.resize(server.log.branch + 1);
   timelines_[server.log.branch] = server.timeline;
-  server.is_checkpointed = false;
+  server.is_checkpointed = server.is_hand_made = false;
   server.is_flush_due = false;
   server.senders = {};
   server.waiting.clear();
@@ -294,9 +297,10 @@ void World::replace_directory(Host& host, const Copy& copy, Certainty& certainty
     server.log = tree_.common(server.log, present);
   }
   server.flushed = server.log.end;
+  server.oldest = copy.is_whole ? server.log.end : std::min(server.oldest, server.log.end);
   server.timeline = copy.is_whole || from.is_checkpointed ? from.timeline : server.timeline;
   server.served = Epoch{};
-  server.is_bootstrap_pending = false;
+  server.is_bootstrap_pending = server.is_hand_made = false;
   server.run = PostgresRun::stopped;
 }
 
@@ -354,6 +358,7 @@ void World::observe(Place place, std::uint32_t incarnation) {
   Host& host = hosts_[place];
   if (host.incarnation != incarnation || !host.controller) return;
   agenda_.after(host.clock.true_span(observe_interval), [this, place, incarnation] { observe(place, incarnation); });
+  look_at_service(host);
   if (now() >= loop_free_at(host)) look(host);
 }
 
@@ -364,7 +369,15 @@ void World::look(Host& host) {
   if (host.controller && !is_changing) feed(host, core::event::PostgresSeen{facts(host)});
 }
 
-core::PostgresFacts World::facts(const Host& host) const {
+/// Each attempt that the upstream refuses looks like a stream for some milliseconds, ten times a second.
+bool World::is_seen_trying(const Host& host) {
+  const bool is_seen = host.server.is_refused && conditions_.refused_look_percent > 0 &&
+                       random_.below(100) < conditions_.refused_look_percent;
+  if (is_seen) hit(Mark::refused_attempt_seen);
+  return is_seen;
+}
+
+core::PostgresFacts World::facts(const Host& host) {
   const Server& server = host.server;
   core::PostgresFacts facts;
   facts.run = server.run;
@@ -387,7 +400,7 @@ core::PostgresFacts World::facts(const Host& host) const {
         facts.standbys.push_back({other.id, true, Lsn{sender.reported + 1}});
     }
   } else if (server.run == PostgresRun::standby) {
-    facts.is_receiving = server.connection != 0 && facts.is_answering;
+    facts.is_receiving = facts.is_answering && (server.connection != 0 || is_seen_trying(host));
   }
   return facts;
 }

@@ -18,6 +18,9 @@ void World::begin_store(Host& host, const core::Action& action) {
     happens(sent(swap->purpose), host.place);
     if (swap->purpose == core::SwapPurpose::bid)
       host.bid = BidSent{host.clock.own(now()), host.incarnation, swap->next.token};
+    // Sent again while its outcome is unknown, it is still the same: the lease counts from the first time.
+    if (swap->purpose == core::SwapPurpose::pause && (!host.pause || host.pause->id != swap->next.pause->id))
+      host.pause = PauseSent{host.clock.own(now()), host.incarnation, swap->next.pause->id};
   }
   agenda_.after(around(conditions_.store_time) + network_.delay(host.place, etcd_.leader(), random_),
                 [this, place = host.place, number] { reach_store(place, number); });
@@ -106,8 +109,13 @@ std::optional<Revision> World::commit(const SwapRecord& swap) {
   const auto revision = etcd_.commit(swap);
   if (!revision) return revision;
   if (is_store_restored_) checker_.record_lost();
-  checker_.record_changes(before, swap.next);
-  if (before && swap.purpose == core::SwapPurpose::bid) check_promise(before->record, swap.next);
+  const bool is_forced = swap.purpose == core::SwapPurpose::force;
+  checker_.record_changes(before, swap.next, is_forced);
+  if (before && swap.purpose == core::SwapPurpose::bid) {
+    check_promise(before->record, swap.next);
+    check_pause(before->record, swap.next);
+  }
+  if (before && is_forced) forced(before->record, hosts_[*place_of(swap.next.holder)]);
   if (const auto place = place_of(swap.next.writer)) happens(applied(swap.purpose), *place);
   const bool is_own_again = before && before->record.holder == swap.next.holder;
   if (swap.purpose == core::SwapPurpose::bid && is_own_again) hit(Mark::local_restart);

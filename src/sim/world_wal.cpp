@@ -32,7 +32,14 @@ Log World::durable(const Host& host) const {
 
 void World::check_members() {
   for (const auto& host : hosts_) {
-    if ((members_ & bit(host.place)) != 0) checker_.member_holds(durable(host), host.id.name);
+    if ((members_ & bit(host.place)) == 0) continue;
+    // Its copy began while it was outside (R10 is judged then), and an add that was still on its way arrived: until the
+    // copy is whole it cannot take over, and commits wait for it by the names.
+    if (host.server.run == PostgresRun::ruined) {
+      hit(Mark::added_while_copied);
+      continue;
+    }
+    checker_.member_holds(durable(host), host.id.name);
   }
 }
 
@@ -152,6 +159,7 @@ void World::retry_receive(Host& standby) {
 /// A primary knows forks by their timelines' numbers only. It would send to a standby that is on another fork with a
 /// number of its own past, and that standby were garbage from then on.
 void World::check_fork(const Host& primary, const Host& standby) {
+  if (standby.server.is_hand_made) return;  // the number of a timeline that somebody made may be given again
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);
@@ -173,12 +181,14 @@ void World::try_receive(Place place, std::uint32_t run_number) {
   if (server.run != PostgresRun::standby || !server.upstream || server.connection != 0) return;
   Host& primary = hosts_[*server.upstream];
   const bool is_possible = primary.server.run == PostgresRun::primary && flows(primary, standby) &&
-                           primary.disk_stalls == 0 &&
+                           primary.disk_stalls == 0 && server.log.end >= primary.server.oldest &&
                            tree_.contains({primary.server.log.branch, primary.server.flushed}, server.log);
   if (!is_possible) {
-    if (primary.server.run == PostgresRun::primary && flows(primary, standby)) check_fork(primary, standby);
+    server.is_refused = primary.server.run == PostgresRun::primary && flows(primary, standby);
+    if (server.is_refused) check_fork(primary, standby);
     return retry_receive(standby);
   }
+  server.is_refused = false;
   server.connection = ++connections_;
   primary.server.senders[place] = {server.connection, server.log.end, server.log.end, false};
   watch_connection(primary.place, place, server.connection, 0);
