@@ -252,10 +252,9 @@ TEST_F(GateTraffic, refuses_who_is_new_while_it_drains) {
     EXPECT_TRUE(session && session->round_trip(answer_limit)) << target;
     EXPECT_EQ(connect_error(target), 0) << target;
     ASSERT_TRUE(gate->drain(150ms));
-    const TimePoint begin = runtime::boot_now();
-    TimePoint last = begin;
-    while (session->round_trip(40ms)) last = runtime::boot_now();
-    EXPECT_LE(last - begin, 150ms + gate_lateness) << target << ": draining ends with the permit";
+    loop.restart();
+    loop.run_for(150ms + gate_lateness);
+    EXPECT_FALSE(session->round_trip(answer_limit)) << target << ": draining ends with the permit";
     EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
   }
 }
@@ -276,8 +275,7 @@ TEST_F(GateTraffic, tells_clients_that_still_come_after_the_address_has_gone) {
     EXPECT_FALSE(connection->is_reset(answer_limit)) << target << ": it goes on when the gate opens again";
     server.shell(removal);  // the client's neighbour table still leads here
     EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
-    ASSERT_TRUE(connection->send());
-    EXPECT_TRUE(connection->is_reset(3s)) << target;
+    EXPECT_TRUE(connection->is_reset(5s)) << target << ": TCP sends the byte again";
   }
 }
 
