@@ -159,7 +159,6 @@ void World::retry_receive(Host& standby) {
 /// A primary knows forks by their timelines' numbers only. It would send to a standby that is on another fork with a
 /// number of its own past, and that standby were garbage from then on.
 void World::check_fork(const Host& primary, const Host& standby) {
-  if (standby.server.is_hand_made) return;  // the number of a timeline that somebody made may be given again
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);

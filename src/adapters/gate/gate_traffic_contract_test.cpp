@@ -252,10 +252,9 @@ TEST_F(GateTraffic, refuses_who_is_new_while_it_drains) {
     EXPECT_TRUE(session && session->round_trip(answer_limit)) << target;
     EXPECT_EQ(connect_error(target), 0) << target;
     ASSERT_TRUE(gate->drain(150ms));
-    const TimePoint begin = runtime::boot_now();
-    TimePoint last = begin;
-    while (session->round_trip(40ms)) last = runtime::boot_now();
-    EXPECT_LE(last - begin, 150ms + gate_lateness) << target << ": draining ends with the permit";
+    loop.restart();
+    loop.run_for(150ms + gate_lateness);
+    EXPECT_FALSE(session->round_trip(answer_limit)) << target << ": draining ends with the permit";
     EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
   }
 }
@@ -276,8 +275,7 @@ TEST_F(GateTraffic, tells_clients_that_still_come_after_the_address_has_gone) {
     EXPECT_FALSE(connection->is_reset(answer_limit)) << target << ": it goes on when the gate opens again";
     server.shell(removal);  // the client's neighbour table still leads here
     EXPECT_EQ(connect_error(target), ECONNREFUSED) << target;
-    ASSERT_TRUE(connection->send());
-    EXPECT_TRUE(connection->is_reset(3s)) << target;
+    EXPECT_TRUE(connection->is_reset(5s)) << target << ": TCP sends the byte again";
   }
 }
 
@@ -377,8 +375,9 @@ TEST_F(GateTraffic, shuts_in_time_when_nobody_refreshes) {
     constexpr Duration life = 150ms;
     ASSERT_TRUE(gate->refresh(life));
     const TimePoint begin = runtime::boot_now();
+    // When the last request that was answered was sent: a starved client may read its answer long after it came.
     TimePoint last = begin;
-    while (connection->round_trip(40ms)) last = runtime::boot_now();
+    for (TimePoint sent = begin; connection->round_trip(40ms); sent = runtime::boot_now()) last = sent;
     EXPECT_LE(last - begin, life + gate_lateness);  // safety: never late, in no round
     delays.push_back(as_milliseconds(last - begin - life));
     ASSERT_TRUE(gate->refresh(30s));
@@ -387,8 +386,8 @@ TEST_F(GateTraffic, shuts_in_time_when_nobody_refreshes) {
   std::ranges::sort(delays);
   // Availability: not much too early either. The median, because a starved client may miss an answer of its own.
   EXPECT_GE(delays[delays.size() / 2], -30.0);
-  std::printf("last answer relative to the end of the time-out: min %.1f median %.1f max %.1f ms\n", delays.front(),
-              delays[delays.size() / 2], delays.back());
+  std::printf("last answered request relative to the end of the time-out: min %.1f median %.1f max %.1f ms\n",
+              delays.front(), delays[delays.size() / 2], delays.back());
 }
 
 TEST_F(GateTraffic, refreshing_loses_nothing) {
