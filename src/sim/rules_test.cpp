@@ -64,6 +64,8 @@ Mutation recorder(std::uint64_t seed, Tally& tally) {
   hooks.name = "recorder";
   if (seed % 4 == 1) hooks.before = ask;
   if (seed % 4 == 2) hooks.config = [](core::Config& config) { config.min_copies = 2; };
+  // A promotion that is late is rare otherwise.
+  if (seed % 16 == 4) hooks.config = [](core::Config& config) { config.timers.promote = milliseconds(100); };
   hooks.after = [&tally](const core::Output& output, const core::State&) {
     tally.rules.insert(output.rules.begin(), output.rules.end());
     for (const auto& action : output.start) tally.actions.insert(action.kind.index());

@@ -182,7 +182,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     server.upstream = place_of(follow->upstream);
-      server.is_refused = false;
+    server.is_refused = false;
     server.connection = 0;
     retry_receive(host);
   } else if (const auto* promotion = std::get_if<Promote>(&kind)) {

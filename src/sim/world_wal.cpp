@@ -157,8 +157,10 @@ void World::retry_receive(Host& standby) {
 }
 
 /// A primary knows forks by their timelines' numbers only. It would send to a standby that is on another fork with a
-/// number of its own past, and that standby were garbage from then on.
+/// number of its own past, and that standby were garbage from then on. A number that a person's promotion took is not
+/// of an epoch and may be given again: a known gap (docs/gaps.md).
 void World::check_fork(const Host& primary, const Host& standby) {
+  if (standby.server.is_hand_made) return;
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);
