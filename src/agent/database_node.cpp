@@ -75,7 +75,8 @@ DatabaseNode::~DatabaseNode() = default;
 void DatabaseNode::start() {
   parts_.postgres->on_exit([this] { feed(core::event::PostgresExited{}); });
   parts_.heartbeat->on_heard([this](adapters::heartbeat::Heard heard) {
-    feed(core::Heard{heard.from, heard.beat, heard.confirmed_send_time, parts_.heartbeat->last_confirmation()});
+    feed(core::Heard{heard.from, heard.beat, heard.confirmed_send_time, parts_.heartbeat->last_confirmation(),
+                     std::max(runtime::boot_now() - heard.heard_at, Duration{0})});
   });
   parts_.gate->on_lost([this] {
     events_.add(runtime::LogLevel::warn, "gate_lost",
@@ -97,9 +98,13 @@ void DatabaseNode::start() {
 
 void DatabaseNode::feed(core::Event event) {
   if (is_over_) return;
-  waiting_.push_back(std::move(event));
-  if (is_stepping_) return;  // an action that ended at once: after the present step
+  if (is_stepping_) {  // an action that ended at once, or news that are being collected: after the present step
+    waiting_.push_back(std::move(event));
+    return;
+  }
   is_stepping_ = true;
+  parts_.heartbeat->collect();
+  waiting_.push_back(std::move(event));
   while (!waiting_.empty()) {
     core::Event next = std::move(waiting_.front());
     waiting_.pop_front();

@@ -40,7 +40,7 @@ void forget_run(State& state) {
 
 void apply_heard(State& state, const Heard& heard) {
   auto& peer = state.peers[heard.from];
-  peer.heard_at = state.now;
+  peer.heard_at = std::max(peer.heard_at, state.now - heard.age);
   if (heard.confirmed && (!peer.confirmed || *heard.confirmed > *peer.confirmed)) peer.confirmed = heard.confirmed;
   const auto sees_most = [](const Beat& beat) { return is_majority(beat.service_reachable, beat.service_total); };
   if (sees_most(heard.beat) && !sees_most(peer.beat)) peer.service_since = state.now;

@@ -30,6 +30,7 @@ struct Heard {
   Beat beat;
   std::optional<TimePoint> confirmed;  // send time, our clock, of our newest heartbeat that `from` confirmed
   TimePoint last_confirmation;         // when we last sent a confirmation to anybody (R6)
+  Duration age{0};                     // heard so long ago: news that change nothing do not wake the loop
   bool operator==(const Heard&) const = default;
 };
 

@@ -9,9 +9,19 @@
 namespace gemel::core {
 namespace {
 
-/// R6: a node whose loop stalled cannot tell how long it was away; it counts anew.
+/// Nothing is under way and nothing is waited for.
+bool is_at_rest(const State& state) {
+  const bool is_in_place = state.is_serving() || state.facts.is_receiving;
+  return is_in_place && state.slots.empty() && !state.pending && !state.hand_over && !state.add;
+}
+
+/// The longest time between two steps that are not due for another reason.
+Duration turn_of(const State& state) { return is_at_rest(state) ? state.timers().hb * 5 / 2 : state.timers().hb; }
+
+/// R6: a node that stood still cannot tell for how long it did not hear; it counts anew. A stall of the loop alone
+/// hides nothing that was heard: the heartbeat thread keeps it (ADR 0017).
 void restart_count_after_stall(State& state) {
-  if (!state.last_step || state.now - *state.last_step > 2 * state.timers().hb) {
+  if (!state.last_step || state.now - *state.last_step > 4 * state.timers().hb) {
     state.count_start = std::max(state.count_start, state.now);
     // R11 counts awake time only.
     if (state.pause && state.last_step) state.pause->known = state.pause->known + (state.now - *state.last_step);
@@ -65,7 +75,7 @@ void say(State& state, Output& output) {
 }
 
 TimePoint next_wake(const State& state) {
-  TimePoint wake = state.now + state.timers().hb;
+  TimePoint wake = state.now + turn_of(state);
   const auto consider = [&](TimePoint point) {
     if (point > state.now) wake = std::min(wake, point);
   };
@@ -78,6 +88,7 @@ TimePoint next_wake(const State& state) {
   consider(state.postgres_retry_at);
   for (const auto& [node, peer] : state.peers) {
     if (peer.confirmed) consider(*peer.confirmed + state.timers().suspect);
+    consider(peer.heard_at + state.timers().suspect);
   }
   return wake;
 }

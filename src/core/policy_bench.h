@@ -76,6 +76,12 @@ inline Decided end(State& state, Slot slot, Certainty certainty, Payload payload
   return after(state, event::ActionEnded{state.slots.at(slot).id, certainty, std::move(payload), "bench"});
 }
 
+/// PostgreSQL has stopped, and the record is read again: nothing is rewound or copied before that.
+inline Decided stop_and_read(State& state) {
+  end(state, Slot::postgres, Certainty::done);
+  return end(state, Slot::store, Certainty::done, state.store);
+}
+
 inline Config bench_config() {
   Config config;
   config.databases = {db1, db2};

@@ -39,7 +39,7 @@ TEST(Policy, an_older_confirmation_never_shortens_the_permit) {
 
 TEST(Policy, sets_the_gate_to_the_end_of_the_permit_and_never_beyond) {
   State state = primary();
-  state.now = state.now + ms(120);
+  state.now = state.now + ms(170);
   const auto decided = after(state, Heard{db2, state.peers[db2].beat, state.now - ms(10), TimePoint{}});
   ASSERT_NE(decided.find<action::RefreshGate>(), nullptr);
   EXPECT_EQ(decided.find<action::RefreshGate>()->until, state.now - ms(10) + ms(500));
@@ -48,9 +48,9 @@ TEST(Policy, sets_the_gate_to_the_end_of_the_permit_and_never_beyond) {
 
 TEST(Policy, leaves_the_gate_alone_while_it_has_long_to_live_and_uses_up_the_permit_all_the_same) {
   State state = primary();
-  state.now = state.now + ms(60);
+  state.now = state.now + ms(110);
   const auto early = after(state, Heard{db2, state.peers[db2].beat, state.now, TimePoint{}});
-  EXPECT_EQ(early.find<action::RefreshGate>(), nullptr) << "440 ms are left";
+  EXPECT_EQ(early.find<action::RefreshGate>(), nullptr) << "390 ms are left";
   const TimePoint until = state.permit_until();
   state.now = state.now + ms(50);  // nothing more is heard
   const auto later = after(state, event::Tick{});
@@ -137,6 +137,18 @@ TEST(Policy, a_standby_promoted_by_hand_is_fenced_and_copied_anew) {
   const auto decided = decide(state);
   EXPECT_EQ(decided.last(), "fence");
   EXPECT_TRUE(state.must_clone);
+}
+
+TEST(Policy, a_server_promoted_by_hand_before_its_agent_could_is_fenced) {
+  State state = taker();
+  state.facts.served = Epoch{4};
+  state.facts.run = PostgresRun::primary;
+  EXPECT_EQ(decide(state).last(), "fence");
+  state = taker();
+  state.facts.served = Epoch{4};
+  state.promoted = Epoch{4};
+  state.facts.run = PostgresRun::primary;
+  EXPECT_FALSE(decide(state).fired("fence")) << "this agent promoted it";
 }
 
 TEST(Policy, a_deposed_primary_is_fenced_and_may_be_rewound) {

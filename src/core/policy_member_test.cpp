@@ -90,14 +90,39 @@ TEST(Policy, every_confirmation_restarts_the_count) {
   EXPECT_FALSE(decide(state).fired("quiesce"));
 }
 
+TEST(Policy, news_of_a_while_ago_do_not_make_a_peer_heard) {
+  State state = standby();
+  state.now = state.now + ms(500);
+  Heard heard{db1, state.peers[db1].beat, std::nullopt, TimePoint{}, ms(399)};
+  after(state, heard);
+  EXPECT_TRUE(state.is_heard(db1));
+  EXPECT_EQ(state.peers[db1].heard_at, state.now - ms(399));
+  heard.age = ms(450);
+  after(state, heard);
+  EXPECT_EQ(state.peers[db1].heard_at, state.now - ms(399)) << "never goes back";
+}
+
+TEST(Policy, a_host_at_rest_looks_less_often) {
+  const Rule wait[] = {
+      {"wait", "", "always", "wait", false, [](const State&) { return true; }, [](State&, Decision&) {}}};
+  Controller controller(db2, bench_config(), 1, wait);
+  event::PostgresSeen seen;
+  seen.facts.run = PostgresRun::standby;
+  EXPECT_EQ(controller.step({TimePoint{ms(1000)}, seen}).wake_at, TimePoint{ms(1050)}) << "it receives from nobody";
+  seen.facts.is_receiving = true;
+  EXPECT_EQ(controller.step({TimePoint{ms(1010)}, seen}).wake_at, TimePoint{ms(1135)});
+}
+
 TEST(Policy, a_stalled_loop_and_a_new_epoch_restart_the_count) {
   Controller controller(db2, bench_config(), 1);
   controller.step({TimePoint{ms(1000)}, event::Tick{}});
   EXPECT_EQ(controller.state().count_start, TimePoint{ms(1000)});  // a start counts as a confirmation
   controller.step({TimePoint{ms(1100)}, event::Tick{}});
   EXPECT_EQ(controller.state().count_start, TimePoint{ms(1000)});
-  controller.step({TimePoint{ms(1201)}, event::Tick{}});
-  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1201)});
+  controller.step({TimePoint{ms(1300)}, event::Tick{}});
+  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1000)});
+  controller.step({TimePoint{ms(1501)}, event::Tick{}});
+  EXPECT_EQ(controller.state().count_start, TimePoint{ms(1501)});
   State state = ready_to_bid();
   StoreView view = record_of(db1, {db1, db2}, 11);
   view.record->record.epoch = Epoch{4};

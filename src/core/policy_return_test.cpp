@@ -66,8 +66,7 @@ TEST(Policy, stops_and_rewinds_a_standby_beyond_the_fork) {
   state.facts.wal_end = Lsn{101};  // the fork is at 100
   state.not_receiving_since = state.now - ms(3000);
   EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
-  const auto decided = end(state, Slot::postgres, Certainty::done);
-  EXPECT_EQ(decided.last(), "rewind");
+  EXPECT_EQ(stop_and_read(state).last(), "rewind");
 }
 
 // The simulator's seed 158, three hosts: the holder was promoted twice, and the standby had left at the first fork.
@@ -99,7 +98,7 @@ TEST(Policy, copies_anew_after_half_a_minute_without_receiving) {
   EXPECT_EQ(decide(state).last(), "stand_by");
   state.now = state.now + ms(1);
   EXPECT_EQ(decide(state).last(), "stop_hopeless");
-  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
 }
 
 // Campaign, row 60a: every refused attempt of the WAL receiver, ten a second, looks like a stream for some
@@ -124,7 +123,7 @@ TEST(Policy, copies_a_standby_with_a_timeline_above_its_holders_at_once) {
   state.facts.timeline = 6;
   state.facts.is_receiving = false;
   EXPECT_EQ(decide(state).last(), "stop_other_fork");
-  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
   // The copy is not judged by the timeline of what was there before.
   EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::StartPostgres>(), nullptr);
   EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "stand_by");
@@ -165,6 +164,18 @@ TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
   EXPECT_EQ(decide(state).last(), "wait_for_source");
   state.peers.at(db1).beat.revision = state.revision();
   EXPECT_EQ(decide(state).last(), "clone");
+}
+
+// Found by the simulator, with people: seed 96791.
+TEST(Policy, looks_whether_it_was_added_to_s_before_it_is_copied) {
+  State state = standby({db1});
+  state.facts.timeline = 6;
+  state.facts.is_receiving = false;
+  EXPECT_EQ(decide(state).last(), "stop_other_fork");
+  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+  const auto added = end(state, Slot::store, Certainty::done, record_of(db1, {db1, db2}, 12));
+  EXPECT_EQ(added.find<action::Clone>(), nullptr);
+  EXPECT_EQ(added.last(), "wait_to_be_cut");
 }
 
 // Found by the simulator, with people: the holder that came back gave the number of the hand-made timeline again.
@@ -227,7 +238,7 @@ TEST(Policy, copies_a_standby_with_the_timeline_of_a_holder_it_never_received_fr
   state.facts.upstream = NodeId{"db3"};
   state.peers.at(db1).beat.timeline = 5;
   EXPECT_EQ(decide(state).last(), "stop_other_fork");
-  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
+  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
 }
 
 TEST(Policy, a_failed_procedure_is_tried_again_after_200_ms_then_twice_as_long) {

@@ -93,7 +93,7 @@ bool wants_refresh(const State& state) {
   if (state.shut_since || state.refreshed_until > until) return true;
   // Every refresh is a transaction of the kernel's packet filter: not one for each heartbeat while there is time.
   const bool is_worth_it = until - state.refreshed_until >= state.timers().hb / 2;
-  return is_worth_it && state.refreshed_until - state.now < state.timers().lease * 4 / 5;
+  return is_worth_it && state.refreshed_until - state.now < state.timers().lease * 7 / 10;
 }
 
 void refresh_gate(State& state, Decision& decision) {
@@ -107,8 +107,10 @@ bool is_primary_without_right(const State& state) {
     return false;
   if (!state.is_holder()) return true;
   if (state.record()->state == RecordState::resigned) return !state.hand_over;
-  // A primary that this run did not promote may only be claimed if its directory served this very epoch.
-  return state.promoted != state.record()->epoch && state.facts.served != state.record()->epoch;
+  if (state.promoted == state.record()->epoch) return false;
+  // A primary that this run did not promote may only be claimed, and only if its directory served this very epoch.
+  // After a bid there is nothing to claim: somebody was faster than the promotion.
+  return state.has_won() || state.facts.served != state.record()->epoch;
 }
 
 /// Somebody promoted this server by hand: none of the epochs this host won can have made its timeline. No history entry

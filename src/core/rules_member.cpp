@@ -114,11 +114,11 @@ constexpr Rule table[] = {
        d.note(NoteLevel::info, "copies the database of " + holder_of(s).name);
        d.start(action::Clone{holder_of(s)});
      }},
-    {"rewind", "R10", "has WAL of an epoch left behind, not in S, the holder has checkpointed", "rewind to the holder",
-     false,
+    {"rewind", "R10", "has WAL of an epoch left behind, not in S as read since, the holder has checkpointed",
+     "rewind to the holder", false,
      [](const State& s) {
-       return is_out(s) && s.is_diverged() && s.facts.run == PostgresRun::stopped && is_source_ready(s) &&
-              is_postgres_free(s);
+       return is_out(s) && s.is_diverged() && s.store_read_at && s.facts.run == PostgresRun::stopped &&
+              is_source_ready(s) && is_postgres_free(s);
      },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info,
@@ -135,6 +135,7 @@ constexpr Rule table[] = {
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "this standby has WAL beyond the fork of the present epoch: it is stopped and rewound");
        s.must_rewind = true;
+       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"stop_hopeless", "R10", "a standby has not received for 30 s although the holder is well",
@@ -143,6 +144,7 @@ constexpr Rule table[] = {
        d.note(NoteLevel::error,
               "this standby cannot follow any more (the WAL it needs is gone, or port 5432 is cut): it is copied anew");
        s.must_clone = true;
+       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"stop_diverged", "R10", "a standby has WAL of an epoch left behind and is not in S",
@@ -162,6 +164,7 @@ constexpr Rule table[] = {
        d.note(NoteLevel::warn, "this standby is on another fork of timeline " + std::to_string(s.facts.timeline) +
                                    ": it is stopped and copied anew");
        s.must_clone = true;
+       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"start_standby", "follow", "PostgreSQL is stopped and may follow",

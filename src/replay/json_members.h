@@ -35,7 +35,7 @@ BOOST_DESCRIBE_STRUCT(PostgresFacts, (),
 BOOST_DESCRIBE_STRUCT(Beat, (),
                       (epoch, holder, revision, state, run, timeline, wal_end, is_receiving, service_reachable,
                        service_total))
-BOOST_DESCRIBE_STRUCT(Heard, (), (from, beat, confirmed, last_confirmation))
+BOOST_DESCRIBE_STRUCT(Heard, (), (from, beat, confirmed, last_confirmation, age))
 namespace payload {
 BOOST_DESCRIBE_STRUCT(Swapped, (), (revision))
 BOOST_DESCRIBE_STRUCT(IntentOwner, (), (owner))

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +44,6 @@ struct Server {
   bool is_bootstrap_pending = false;
   bool is_checkpointed = true;  // the control file shows the present timeline
   std::uint64_t oldest = 0;     // WAL before this position is gone
-  bool is_hand_made = false;    // somebody promoted it by hand, and nothing was received or copied since
   HostMask names_in_file = 0;
 
   std::uint32_t run_number = 0;  // changes with every start and every end
@@ -74,6 +74,8 @@ struct PauseSent {
   TimePoint at;  // own clock
   std::uint32_t incarnation = 0;
   std::string id;
+  Duration length{0};
+  Duration stood{0};  // the machine and its clock stood still for so long since
 };
 
 /// The newest bid that left the host, for the checker of R6.
@@ -81,6 +83,12 @@ struct BidSent {
   TimePoint at;  // own clock
   std::uint32_t incarnation = 0;
   std::string token;
+};
+
+/// What the heartbeat thread keeps for the loop.
+struct Letter {
+  core::Heard heard;
+  TimePoint heard_at;  // own clock
 };
 
 struct Host {
@@ -109,6 +117,7 @@ struct Host {
   TimePoint agent_frozen_until, loop_stalled_until;
   TimePoint loop_ran_at;
   std::vector<core::Event> held;            // inputs that wait for the loop
+  std::map<Place, Letter> mailbox;          // what was heard and the loop has not seen yet, by sender
   std::vector<std::uint32_t> held_packets;  // datagrams that wait for the process
   TimePoint wake_due, wake_pending;
   TimePoint talk_pending;

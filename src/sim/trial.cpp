@@ -201,8 +201,7 @@ Verdict run_plan(const Plan& plan, const TrialOptions& options) {
     world.heal();
     verdict.complaint = world.is_store_restored() ? judge_restored(world) : judge_liveness(world);
     // A site that must have two copies does not serve with one.
-    const bool is_loss_judged =
-        options.worlds >= 2 && plan.conditions.min_copies == 1 && !world.is_store_restored();
+    const bool is_loss_judged = options.worlds >= 2 && plan.conditions.min_copies == 1 && !world.is_store_restored();
     if (verdict.complaint.empty() && is_loss_judged) verdict.complaint = judge_loss(world, plan.conditions.seed);
   }
   if (!world.violation().empty()) verdict.complaint = world.violation();

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -116,14 +117,21 @@ class World {
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
 
  private:
+  /// Who waits for an answer of etcd: an agent that was started since gets none.
+  struct Caller {
+    std::uint32_t incarnation = 0;
+    core::ActionId id;
+  };
   // world.cpp
   void install(Beginning beginning);
   void boot(Host& host);
   void begin_agent(Host& host);
   void feed(Host& host, core::Event event);
   void step(Host& host, core::Event event);
+  void collect(Host& host);
   void thaw(Host& host);
   void go_on(Host& host);
+  [[nodiscard]] bool is_exempt(const Host& host) const;
   void thaw_at(Host& host, TimePoint when);
   void arrange_wake(Host& host, TimePoint own_wake);
   void wake(Host& host, TimePoint planned);
@@ -154,10 +162,10 @@ class World {
   // world_store.cpp
   void begin_store(Host& host, const core::Action& action);
   void reach_store(Place place, std::uint32_t request);
-  void perform_store(Host& host, const core::Action& action, bool is_same_agent);
-  void swap(Host& host, core::ActionId id, const core::action::SwapRecord& swap);
+  void perform_store(Host& host, const core::Action& action, std::uint32_t incarnation);
+  void swap(Host& host, const Caller& caller, const core::action::SwapRecord& swap);
   std::optional<Revision> commit(const core::action::SwapRecord& swap);
-  void answer_store(Host& host, core::ActionId id, core::Certainty certainty, core::Payload payload = {});
+  void answer_store(Host& host, const Caller& caller, core::Certainty certainty, core::Payload payload = {});
   void check_promise(const core::Record& before, const core::Record& next);
   void hint_all();
 
@@ -243,6 +251,7 @@ class World {
   Etcd etcd_;
   WalTree tree_;
   std::vector<std::uint32_t> timelines_{1};  // by branch of tree_
+  std::set<std::uint32_t> hand_numbers_;     // of timelines that somebody's promotion by hand made
   Checker checker_;
   Clients clients_;
   std::vector<ClientState> client_states_;

@@ -78,7 +78,7 @@ void World::commit_row(Host& host, Row row) {
 void World::read(Host& host) {
   Server& server = host.server;
   Log shown = visible(host);
-  if (now() < host.exempt_until) return;  // a paused machine may answer from the past for as long as its gate lives
+  if (is_exempt(host)) return;  // a paused machine may answer from the past for as long as its gate lives
   if (is_broken(BrokenModel::serves_old_reads) && shown.end > 30) shown.end -= 10;
   checker_.read_shows(shown, host.id.name);
   // Bank: the sum over what became visible since the last read. Half a transfer is not visible.

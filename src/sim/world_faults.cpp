@@ -57,6 +57,7 @@ void World::end_agent(Place place) {
   ++host.incarnation;
   host.procedure.reset();
   host.held.clear();
+  host.mailbox.clear();
   for (const auto packet : host.held_packets) datagrams_.take(packet);
   host.held_packets.clear();
 }

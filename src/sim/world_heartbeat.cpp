@@ -79,8 +79,10 @@ void World::hear(Host& host, Place from, const Packet& packet) {
   arrange_talk(host);
   if (verdict != Verdict::accepted || !packet.has_message) return;
   const auto& news = host.talk->news(peer);
-  feed(host, core::Heard{hosts_[from].id, adapters::heartbeat::to_beat(news->message), news->confirmed_send_time,
-                         host.talk->last_confirmation()});
+  host.mailbox[from] = {
+      core::Heard{hosts_[from].id, adapters::heartbeat::to_beat(news->message), news->confirmed_send_time, TimePoint{}},
+      news->heard_at};
+  if (news->is_urgent && now() >= loop_free_at(host)) collect(host);
 }
 
 void World::quiesce(Host& host, core::ActionId id) {

@@ -106,7 +106,7 @@ void World::check_pause(const core::Record& before, const core::Record& next) {
   const Host& holder = hosts_[*place];
   const bool is_same_run = holder.controller && holder.pause && holder.pause->id == before.pause->id &&
                            holder.pause->incarnation == holder.incarnation;
-  if (!is_same_run || now() < holder.exempt_until || holder.is_suspended) return;
+  if (!is_same_run || is_exempt(holder) || holder.is_suspended) return;
   if (holder.clock.own(now()) < holder.pause->at + before.pause->length)
     checker_.violate("R11: " + next.holder.name + " takes over while the pause may let " + holder.id.name + " serve");
 }
@@ -122,7 +122,7 @@ void World::promote_by_hand(Place place) {
     hit(Mark::promoted_by_hand);
     tell("** " + host.id.name + " is promoted by hand");
     promote(host, host.server.names_in_file, 0);
-    host.server.is_hand_made = true;
+    hand_numbers_.insert(host.server.timeline);
     return;
   }
 }

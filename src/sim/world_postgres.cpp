@@ -265,7 +265,7 @@ void World::promote(Host& host, HostMask names, std::uint32_t timeline) {
   server.timeline = std::max(server.timeline + 1, timeline);
   timelines_.resize(server.log.branch + 1);
   timelines_[server.log.branch] = server.timeline;
-  server.is_checkpointed = server.is_hand_made = false;
+  server.is_checkpointed = false;
   server.is_flush_due = false;
   server.senders = {};
   server.waiting.clear();
@@ -300,7 +300,7 @@ void World::replace_directory(Host& host, const Copy& copy, Certainty& certainty
   server.oldest = copy.is_whole ? server.log.end : std::min(server.oldest, server.log.end);
   server.timeline = copy.is_whole || from.is_checkpointed ? from.timeline : server.timeline;
   server.served = Epoch{};
-  server.is_bootstrap_pending = server.is_hand_made = false;
+  server.is_bootstrap_pending = false;
   server.run = PostgresRun::stopped;
 }
 

@@ -20,7 +20,7 @@ void World::begin_store(Host& host, const core::Action& action) {
       host.bid = BidSent{host.clock.own(now()), host.incarnation, swap->next.token};
     // Sent again while its outcome is unknown, it is still the same: the lease counts from the first time.
     if (swap->purpose == core::SwapPurpose::pause && (!host.pause || host.pause->id != swap->next.pause->id))
-      host.pause = PauseSent{host.clock.own(now()), host.incarnation, swap->next.pause->id};
+      host.pause = PauseSent{host.clock.own(now()), host.incarnation, swap->next.pause->id, swap->next.pause->length};
   }
   agenda_.after(around(conditions_.store_time) + network_.delay(host.place, etcd_.leader(), random_),
                 [this, place = host.place, number] { reach_store(place, number); });
@@ -32,7 +32,8 @@ void World::reach_store(Place place, std::uint32_t number) {
   if (!host.is_powered) return;
   if (etcd_.look_after_leader(network_, is_place_up_, now(), random_)) hit(Mark::no_leader);
   const bool is_same_agent = host.incarnation == request.incarnation && host.controller.has_value();
-  if (etcd_.serves(place, network_, is_place_up_, now())) return perform_store(host, request.action, is_same_agent);
+  if (etcd_.serves(place, network_, is_place_up_, now()))
+    return perform_store(host, request.action, request.incarnation);
   if (!is_same_agent) return;
   const Duration limit = host.clock.true_span(conditions_.timers.etcd);
   agenda_.after(limit, [this, place, incarnation = request.incarnation, id = request.action.id] {
@@ -41,43 +42,40 @@ void World::reach_store(Place place, std::uint32_t number) {
   });
 }
 
-void World::perform_store(Host& host, const core::Action& action, bool is_same_agent) {
+void World::perform_store(Host& host, const core::Action& action, std::uint32_t incarnation) {
   const auto& kind = action.kind;
-  if (const auto* swapping = std::get_if<SwapRecord>(&kind)) return swap(host, action.id, *swapping);
+  const Caller caller{incarnation, action.id};
+  if (const auto* swapping = std::get_if<SwapRecord>(&kind)) return swap(host, caller, *swapping);
   if (std::holds_alternative<ReadStore>(kind)) {
-    if (!is_same_agent) return;
-    if (!is_reading_stale_) return answer_store(host, action.id, Certainty::done, etcd_.view());
+    if (!is_reading_stale_) return answer_store(host, caller, Certainty::done, etcd_.view());
     hit(Mark::stale_read);
-    return answer_store(host, action.id, Certainty::done, etcd_.view_before(random_.below(4)));
+    return answer_store(host, caller, Certainty::done, etcd_.view_before(random_.below(4)));
   }
   if (!etcd_.has_space) {
     hit(Mark::no_space);
-    return answer_store(host, action.id, Certainty::refused);
+    return answer_store(host, caller, Certainty::refused);
   }
   if (const auto* complete = std::get_if<CompleteHistory>(&kind)) {
     etcd_.complete_history(complete->entry);
-    return answer_store(host, action.id, Certainty::done);
+    return answer_store(host, caller, Certainty::done);
   }
   GEMEL_CHECK(std::holds_alternative<ClaimIntent>(kind));
-  answer_store(host, action.id, Certainty::done, core::payload::IntentOwner{etcd_.claim_intent(host.id)});
+  answer_store(host, caller, Certainty::done, core::payload::IntentOwner{etcd_.claim_intent(host.id)});
 }
 
-void World::answer_store(Host& host, core::ActionId id, Certainty certainty, core::Payload payload) {
-  if (host.controller) end(host, id, certainty, std::move(payload));
+void World::answer_store(Host& host, const Caller& caller, Certainty certainty, core::Payload payload) {
+  if (host.controller && host.incarnation == caller.incarnation) end(host, caller.id, certainty, std::move(payload));
 }
 
-void World::swap(Host& host, core::ActionId id, const SwapRecord& swap) {
+void World::swap(Host& host, const Caller& caller, const SwapRecord& swap) {
   if (!etcd_.has_space) {
     hit(Mark::no_space);
-    return answer_store(host, id, Certainty::refused);
+    return answer_store(host, caller, Certainty::refused);
   }
   const auto unknown_later = [&] {
     hit(Mark::unknown_swap);
     agenda_.after(host.clock.true_span(conditions_.timers.etcd),
-                  [this, place = host.place, incarnation = host.incarnation, id] {
-                    Host& same = hosts_[place];
-                    if (same.incarnation == incarnation) end(same, id, Certainty::unknown);
-                  });
+                  [this, place = host.place, caller] { answer_store(hosts_[place], caller, Certainty::unknown); });
   };
   if (delay_swap_) {
     const auto number = late_swaps_.put(swap);
@@ -91,17 +89,17 @@ void World::swap(Host& host, core::ActionId id, const SwapRecord& swap) {
   // The transaction finds its own token: it was carried out before.
   const auto& present = etcd_.view().record;
   if (present && present->record.token == swap.next.token)
-    return answer_store(host, id, Certainty::done, core::payload::Swapped{present->revision});
+    return answer_store(host, caller, Certainty::done, core::payload::Swapped{present->revision});
   const auto revision = commit(swap);
   if (!revision) {
     hit(Mark::lost_swap_race);
-    return answer_store(host, id, Certainty::refused, etcd_.view());
+    return answer_store(host, caller, Certainty::refused, etcd_.view());
   }
   if (lose_answer_) {
     lose_answer_ = false;
     return unknown_later();
   }
-  answer_store(host, id, Certainty::done, core::payload::Swapped{*revision});
+  answer_store(host, caller, Certainty::done, core::payload::Swapped{*revision});
 }
 
 std::optional<Revision> World::commit(const SwapRecord& swap) {

@@ -139,7 +139,7 @@ void World::release(Host& host) {
     server.waiting.pop_front();
     is_any = true;
     if (clients_.operation(number).is_through_gate && !is_reached) continue;  // the answer does not arrive
-    clients_.told_done(number, host.service, now() < host.exempt_until, checker_);
+    clients_.told_done(number, host.service, is_exempt(host), checker_);
   }
   if (!is_any) return;
   checker_.must_keep({server.log.branch, end}, true);
@@ -157,10 +157,10 @@ void World::retry_receive(Host& standby) {
 }
 
 /// A primary knows forks by their timelines' numbers only. It would send to a standby that is on another fork with a
-/// number of its own past, and that standby were garbage from then on. A number that a person's promotion took is not
-/// of an epoch and may be given again: a known gap (docs/gaps.md).
+/// number of its own past, and that standby were garbage from then on. A number that a person's promotion took is of no
+/// epoch and may be given again: a known gap (docs/gaps.md).
 void World::check_fork(const Host& primary, const Host& standby) {
-  if (standby.server.is_hand_made) return;
+  if (hand_numbers_.contains(standby.server.timeline)) return;
   for (auto branch = primary.server.log.branch;; branch = tree_.parent_of(branch)) {
     if (timelines_[branch] == standby.server.timeline) {
       const std::uint64_t end = std::min(primary.server.flushed, standby.server.log.end);

@@ -44,12 +44,7 @@ std::optional<std::size_t> Conversation::find_peer(std::uint64_t hash) const {
 }
 
 void Conversation::say(const Message& message) {
-  bool is_change = !message_;
-  if (message_) {
-    Message former = *message_;
-    former.wal_end = message.wal_end;
-    is_change = former != message;
-  }
+  const bool is_change = !message_ || says_new(*message_, message);
   message_ = message;
   highest_ = std::max(highest_, message.epoch);
   if (!is_change) return;
@@ -112,6 +107,7 @@ bool Conversation::accept_session(Peer& peer, const Packet& packet) {
   if (packet.response != peer.challenge) return false;
   peer.session = packet.session;
   peer.last_sequence = 0;
+  peer.news.reset();
   peer.challenge = random_number();
   peer.echo = {};
   peer.carried_sequence = 0;
@@ -143,8 +139,15 @@ void Conversation::take_echo(Peer& peer, const Echo& echo, TimePoint now) {
   peer.confirmed_send_time = echo.send_time;
 }
 
+bool Conversation::is_urgent(const Peer& peer, const Message& message, TimePoint now) const {
+  if (!peer.news || says_new(peer.news->message, message) || now - peer.news->heard_at > 2 * interval_) return true;
+  if (!peer.confirmed_send_time) return false;
+  const auto& former = peer.news->confirmed_send_time;
+  return !former || *peer.confirmed_send_time - *former > 2 * interval_;
+}
+
 void Conversation::take_message(Peer& peer, const Packet& packet, TimePoint now) {
-  peer.news = News{packet.message, peer.confirmed_send_time, now};
+  peer.news = News{packet.message, peer.confirmed_send_time, now, is_urgent(peer, packet.message, now)};
   highest_ = std::max(highest_, packet.message.epoch);
   // Only the holder needs confirmations; confirming each other, two standbys would put off each other's bids for ever.
   const bool is_holder = packet.message.holder == peer.name;

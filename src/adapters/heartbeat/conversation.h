@@ -18,6 +18,8 @@ struct News {
   Message message;
   std::optional<TimePoint> confirmed_send_time;
   TimePoint heard_at;
+  /// It says something new, or ends a silence. Of other news it is enough to know when something is decided.
+  bool is_urgent = true;
 };
 
 /// How a session of a peer becomes known: each side puts a random challenge in its packets and gives back the newest
@@ -90,6 +92,7 @@ class Conversation {
   };
 
   bool accept_session(Peer& peer, const Packet& packet);
+  [[nodiscard]] bool is_urgent(const Peer& peer, const Message& message, TimePoint now) const;
   void take_message(Peer& peer, const Packet& packet, TimePoint now);
   void take_echo(Peer& peer, const Echo& echo, TimePoint now);
 

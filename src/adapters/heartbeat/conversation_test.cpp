@@ -238,6 +238,53 @@ TEST_F(HeartbeatConversation, a_change_is_due_at_once_and_a_wal_position_is_not)
   EXPECT_LE(db1.due(peer), now);
 }
 
+TEST_F(HeartbeatConversation, only_what_is_new_or_ends_a_silence_is_urgent) {
+  serve(1);
+  pass(db1, db2);
+  EXPECT_FALSE(db2.news(peer)->is_urgent);
+  auto moved = message_of(1, "db1");
+  moved.wal_end = {5};
+  db1.say(moved);
+  pass(db1, db2);
+  EXPECT_FALSE(db2.news(peer)->is_urgent);
+  EXPECT_EQ(db2.news(peer)->message.wal_end, Lsn{5});
+  moved.run = core::PostgresRun::stopped;
+  db1.say(moved);
+  pass(db1, db2);
+  EXPECT_TRUE(db2.news(peer)->is_urgent);
+  pass(db1, db2);
+  EXPECT_FALSE(db2.news(peer)->is_urgent);
+  now = now + 2 * interval;
+  pass(db1, db2);
+  EXPECT_TRUE(db2.news(peer)->is_urgent) << "after a silence";
+}
+
+TEST_F(HeartbeatConversation, a_confirmation_after_a_long_time_without_is_urgent) {
+  serve(1);
+  db2.quiesce();
+  for (int i = 0; i < 4; ++i) {
+    now = now + interval;
+    pass(db1, db2);
+    pass(db2, db1);
+  }
+  EXPECT_FALSE(db1.news(peer)->is_urgent);
+  db2.resume({1});
+  pass(db1, db2);
+  pass(db2, db1);
+  EXPECT_TRUE(db1.news(peer)->is_urgent);
+}
+
+TEST_F(HeartbeatConversation, the_first_word_of_a_new_session_is_urgent) {
+  serve(1);
+  db2 = host("db2", {"db1", "db3"});
+  db2.say(message_of(1, "db1"));
+  meet(db1, db2);
+  db2 = host("db2", {"db1", "db3"});
+  db2.say(message_of(1, "db1"));
+  while (pass(db2, db1) != Verdict::accepted) pass(db1, db2);
+  EXPECT_TRUE(db1.news(peer)->is_urgent);
+}
+
 TEST_F(HeartbeatConversation, never_speaks_more_often_than_eight_times_in_an_interval_to_replays) {
   const Packet strange = packet_from(db1);
   int packets = 0;

@@ -66,9 +66,17 @@ void FakeHeartbeat::hear(const NodeId& from, const Packet& packet) {
       return;
   }
   ++stats_.heard;
-  if (!packet.has_message || !handler_) return;
+  if (!packet.has_message) return;
   const auto& news = *conversation_.news(*peer);
-  handler_({from, to_beat(news.message), news.confirmed_send_time, news.heard_at});
+  quiet_[from] = {from, to_beat(news.message), news.confirmed_send_time, news.heard_at};
+  if (news.is_urgent) collect();
+}
+
+void FakeHeartbeat::collect() {
+  if (!handler_) return;
+  // A copy: the handler may set another one.
+  const auto handler = handler_;
+  for (const auto& [from, heard] : std::exchange(quiet_, {})) handler(heard);
 }
 
 }  // namespace gemel::adapters::heartbeat

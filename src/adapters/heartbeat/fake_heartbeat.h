@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "adapters/heartbeat/conversation.h"
@@ -42,6 +43,7 @@ class FakeHeartbeat final : public Heartbeat {
   ~FakeHeartbeat() override;
   void say(Beat beat) override { conversation_.say(to_message(beat)); }
   void on_heard(std::function<void(Heard)> handler) override { handler_ = std::move(handler); }
+  void collect() override;
   runtime::Task<TimePoint> quiesce() override;
   void resume(Epoch lowest) override { conversation_.resume(lowest); }
   [[nodiscard]] TimePoint last_confirmation() const override { return conversation_.last_confirmation(); }
@@ -58,6 +60,7 @@ class FakeHeartbeat final : public Heartbeat {
   NodeId self_;
   Conversation conversation_;
   std::function<void(Heard)> handler_;
+  std::map<NodeId, Heard> quiet_;  // heard and not handed over yet
   HeartbeatStats stats_;
 };
 

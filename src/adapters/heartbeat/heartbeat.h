@@ -50,8 +50,11 @@ class Heartbeat {
   /// From now on this is said every T_hb; nothing is said before the first call. A change of anything but `wal_end` is
   /// sent to every peer at once. Does not suspend; the newest call wins.
   virtual void say(Beat beat) = 0;
-  /// `handler` runs on the loop for each accepted packet; when the loop is late, for the newest of each peer only.
+  /// `handler` runs on the loop for what was accepted, the newest of each peer: at once when it says something new or
+  /// ends a silence, otherwise in collect(), so that an idle site sleeps.
   virtual void on_heard(std::function<void(Heard)> handler) = 0;
+  /// Calls the handler for what was heard and not handed over yet. To be called before anything is decided.
+  virtual void collect() = 0;
   /// Stops confirming. When it returns no confirmation leaves this host any more (until resume), and the result is the
   /// boot time at which the newest confirmed heartbeat's first confirmation had left; the start of this object when
   /// there was none, because the process before it may have confirmed just before it ended. Suspends for the time of

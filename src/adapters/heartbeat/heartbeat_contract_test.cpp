@@ -120,9 +120,14 @@ class HeartbeatContract : public ::testing::Test {
   // Until `is_true` or, which fails the test, for five seconds.
   template <typename Predicate>
   ::testing::AssertionResult eventually(Predicate is_true) {
-    for (const TimePoint end = harness.now() + 5s; harness.now() < end; harness.pass(1ms))
+    for (const TimePoint end = harness.now() + 5s; harness.now() < end; pass(1ms))
       if (is_true()) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << "not within five seconds";
+  }
+  // Time goes by; then everybody looks at what he was not called for.
+  void pass(Duration time) {
+    harness.pass(time);
+    for (auto& [node, host] : hosts) host.heartbeat->collect();
   }
   void serve(std::uint64_t epoch, const NodeId& holder) {
     for (const auto& node : all) {
@@ -162,7 +167,7 @@ TYPED_TEST(HeartbeatContract, says_nothing_before_it_is_told_what) {
   this->start(db2);
   this->hosts[db2].heartbeat->say(beat_of(1, db2));
   EXPECT_TRUE(this->eventually([&] { return this->hosts[db1].heard.contains(db2); }));
-  this->harness.pass(3 * interval);
+  this->pass(3 * interval);
   EXPECT_FALSE(this->hosts[db2].heard.contains(db1));
 }
 
@@ -179,7 +184,7 @@ TYPED_TEST(HeartbeatContract, the_holders_permit_advances) {
 TYPED_TEST(HeartbeatContract, the_last_confirmation_is_not_before_the_confirmed_heartbeat) {
   this->serve(1, db1);
   for (int i = 0; i < 10; ++i) {
-    this->harness.pass(interval);
+    this->pass(interval);
     // Both run on one host here, so their clocks may be compared.
     EXPECT_GE(this->hosts[db2].heartbeat->last_confirmation(), *this->hosts[db1].confirmed_by(db2));
   }
@@ -234,6 +239,22 @@ TYPED_TEST(HeartbeatContract, a_restarted_host_is_believed_again_and_starts_its_
   EXPECT_GT(this->hosts[db1].heartbeat->stats().session_unknown, 0U);
 }
 
+TYPED_TEST(HeartbeatContract, calls_at_once_for_what_is_new_only) {
+  this->serve(1, db1);
+  auto& standby = this->hosts[db2];
+  this->pass(3 * interval);
+  const auto calls = standby.calls;
+  const auto heard = standby.heartbeat->stats().heard;
+  this->harness.pass(20 * interval);
+  EXPECT_GE(standby.heartbeat->stats().heard, heard + 20);
+  EXPECT_LE(standby.calls, calls + 5) << "a silence of two intervals may happen on a busy machine";
+  standby.heartbeat->collect();
+  EXPECT_GT(standby.heard[db1].heard_at, this->harness.now() - 3 * interval);
+  this->hosts[db1].heartbeat->say(beat_of(2, db1));
+  for (int i = 0; i < 200 && standby.heard[db1].beat.epoch != Epoch{2}; ++i) this->harness.pass(1ms);
+  EXPECT_EQ(standby.heard[db1].beat.epoch, Epoch{2}) << "without collect()";
+}
+
 TYPED_TEST(HeartbeatContract, counts_what_it_does) {
   this->serve(1, db1);
   const auto stats = this->hosts[db1].heartbeat->stats();
@@ -278,6 +299,7 @@ TEST_F(UdpHeartbeatTest, garbage_does_not_stop_it) {
     const auto calls = two.calls;
     harness.loop.restart();
     harness.loop.poll();
+    two.heartbeat->collect();
     if (two.calls == calls) continue;
     longest = std::max(longest, runtime::boot_now() - last);
     last = runtime::boot_now();
@@ -287,6 +309,7 @@ TEST_F(UdpHeartbeatTest, garbage_does_not_stop_it) {
   EXPECT_LT(longest, 1s);
   const auto calls = two.calls;
   harness.pass(5 * interval);
+  two.heartbeat->collect();
   EXPECT_GT(two.calls, calls);
 }
 

@@ -150,6 +150,12 @@ Name::Name(std::string_view text) {
   std::ranges::copy(text, bytes_.begin());
 }
 
+bool says_new(const Message& before, const Message& after) {
+  Message same_end = before;
+  same_end.wal_end = after.wal_end;
+  return same_end != after;
+}
+
 Message to_message(const Beat& beat) {
   return {.epoch = beat.epoch,
           .holder = Name(beat.holder.name),

@@ -42,6 +42,8 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 Message to_message(const Beat& beat);
+/// More than the end of the WAL is different: that moves all the time, and nothing waits for it.
+bool says_new(const Message& before, const Message& after);
 Beat to_beat(const Message& message);
 
 /// "I heard this packet of your session", with the send time it carried. session 0: nothing is confirmed.

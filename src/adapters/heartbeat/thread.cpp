@@ -101,7 +101,7 @@ class Speaker {
         shared_.heard.fetch_add(1, std::memory_order_relaxed);
         if (!packet->has_message) return;
         shared_.news[*peer].write(*conversation_.news(*peer));
-        wake(shared_.wake_loop);
+        if (conversation_.news(*peer)->is_urgent) wake(shared_.wake_loop);
         return;
       case Verdict::replayed:
         shared_.replayed.fetch_add(1, std::memory_order_relaxed);

@@ -32,6 +32,7 @@ struct LoopSide {
   boost::asio::posix::stream_descriptor wakes;  // a duplicate of Shared::wake_loop
   boost::asio::steady_timer obeyed;             // cancelled when the thread obeyed a permission
   Permission permission;
+  std::optional<Message> said;
 };
 
 void deliver(LoopSide& side) {
@@ -83,10 +84,14 @@ class UdpHeartbeat final : public Heartbeat {
 
   void say(Beat beat) override {
     side_->shared->loop_alive_at.store(runtime::boot_now().since_boot.count(), std::memory_order_relaxed);
-    side_->shared->message.write(to_message(beat));
-    wake(side_->shared->wake_thread);
+    const Message message = to_message(beat);
+    side_->shared->message.write(message);
+    // The end of the WAL leaves with the next packet.
+    if (!side_->said || says_new(*side_->said, message)) wake(side_->shared->wake_thread);
+    side_->said = message;
   }
   void on_heard(std::function<void(Heard)> handler) override { side_->handler = std::move(handler); }
+  void collect() override { deliver(*side_); }
 
   runtime::Task<TimePoint> quiesce() override {
     const auto number = order(false, {});
