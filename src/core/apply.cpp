@@ -36,6 +36,7 @@ void forget_run(State& state) {
   state.opened = Epoch{};
   state.shut_since.reset();
   state.add.reset();
+  state.is_directory_seen = false;
 }
 
 void apply_heard(State& state, const Heard& heard) {
@@ -118,6 +119,7 @@ void apply_facts(State& state, const PostgresFacts& facts) {
   // An agent that has just started does not know how long its standby has been without a stream: it counts from now.
   if (state.facts.run == PostgresRun::unknown) state.not_receiving_since = state.now;
   state.facts = facts;
+  state.is_directory_seen = true;
   if (facts.is_answering) state.facts_at = state.now;
   if (facts.run == PostgresRun::primary) {
     // A server too busy to answer says nothing about its standbys; a dead disk is the write probe's business.
@@ -366,9 +368,11 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
       state.pause_wish.reset();
       if (state.pause) state.pause->sent = sent;
       return;
+    case SwapPurpose::confirm:
+      state.confirmed = revision;
+      return;
     case SwapPurpose::remove:
     case SwapPurpose::resume:
-    case SwapPurpose::confirm:
       return;
     case SwapPurpose::resign:
       state.hand_over.reset();

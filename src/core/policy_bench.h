@@ -76,10 +76,12 @@ inline Decided end(State& state, Slot slot, Certainty certainty, Payload payload
   return after(state, event::ActionEnded{state.slots.at(slot).id, certainty, std::move(payload), "bench"});
 }
 
-/// PostgreSQL has stopped, and the record is read again: nothing is rewound or copied before that.
-inline Decided stop_and_read(State& state) {
+/// PostgreSQL has stopped, and its directory was looked at.
+inline Decided stop_and_look(State& state) {
   end(state, Slot::postgres, Certainty::done);
-  return end(state, Slot::store, Certainty::done, state.store);
+  PostgresFacts facts = state.facts;
+  facts.is_receiving = false;
+  return after(state, event::PostgresSeen{facts});
 }
 
 inline Config bench_config() {
@@ -133,6 +135,8 @@ inline State knowing(const NodeId& self, StoreView view) {
   state.facts.timeline = 5;
   state.facts.wal_end = Lsn{200};
   state.may_hold_address = false;
+  state.confirmed = state.revision();
+  state.is_directory_seen = true;
   return state;
 }
 

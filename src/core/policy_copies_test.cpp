@@ -179,7 +179,7 @@ TEST(SyncStandbys, one_that_is_ahead_of_the_takers_fork_is_rewound_before_it_fol
   state.not_receiving_since = state.now - seconds(3);
   const auto stopped = decide(state);
   EXPECT_EQ(stopped.last(), "stop_beyond_fork");
-  EXPECT_EQ(stop_and_read(state).last(), "rewind");
+  EXPECT_EQ(stop_and_look(state).last(), "rewind");
 }
 
 // ---- standbys that flap ----

@@ -66,7 +66,7 @@ TEST(Policy, stops_and_rewinds_a_standby_beyond_the_fork) {
   state.facts.wal_end = Lsn{101};  // the fork is at 100
   state.not_receiving_since = state.now - ms(3000);
   EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
-  EXPECT_EQ(stop_and_read(state).last(), "rewind");
+  EXPECT_EQ(stop_and_look(state).last(), "rewind");
 }
 
 // The simulator's seed 158, three hosts: the holder was promoted twice, and the standby had left at the first fork.
@@ -98,7 +98,7 @@ TEST(Policy, copies_anew_after_half_a_minute_without_receiving) {
   EXPECT_EQ(decide(state).last(), "stand_by");
   state.now = state.now + ms(1);
   EXPECT_EQ(decide(state).last(), "stop_hopeless");
-  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
 }
 
 // Campaign, row 60a: every refused attempt of the WAL receiver, ten a second, looks like a stream for some
@@ -123,7 +123,7 @@ TEST(Policy, copies_a_standby_with_a_timeline_above_its_holders_at_once) {
   state.facts.timeline = 6;
   state.facts.is_receiving = false;
   EXPECT_EQ(decide(state).last(), "stop_other_fork");
-  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
   // The copy is not judged by the timeline of what was there before.
   EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::StartPostgres>(), nullptr);
   EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "stand_by");
@@ -144,18 +144,6 @@ TEST(Policy, a_member_to_be_copied_stays_down_until_it_is_cut_unless_the_holder_
   EXPECT_TRUE(alone.find<action::StartPostgres>()->upstream.empty());
 }
 
-// Found by the simulator, with people: the answer to its add had been lost, so that nobody had told it of it.
-TEST(Policy, a_standby_promoted_by_hand_looks_whether_it_is_in_s_before_it_is_copied) {
-  State state = standby({db1});
-  state.facts.run = PostgresRun::primary;
-  state.facts.timeline = 6;
-  ASSERT_EQ(decide(state).last(), "fence");
-  const auto killed = end(state, Slot::postgres, Certainty::done);
-  EXPECT_EQ(killed.find<action::Clone>(), nullptr);
-  state.store_read_at = state.now;
-  EXPECT_NE(decide(state).find<action::Clone>(), nullptr);
-}
-
 // The simulator's seed 7066 with people: an agent that had just started read the past, in which it was not in S.
 TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
   State state = standby({db1});
@@ -166,16 +154,40 @@ TEST(Policy, never_copies_a_holder_that_speaks_of_a_newer_record) {
   EXPECT_EQ(decide(state).last(), "clone");
 }
 
-// Found by the simulator, with people: seed 96791.
-TEST(Policy, looks_whether_it_was_added_to_s_before_it_is_copied) {
+// Found by the simulator, with people: seeds 96791, 185722, 215974.
+TEST(Policy, makes_sure_that_no_add_is_on_its_way_before_it_replaces_its_directory) {
+  for (const bool has_data : {true, false}) {
+    State state = left_behind({db1});
+    if (!has_data) state.facts.run = PostgresRun::absent;
+    state.confirmed = Revision{state.revision().value - 1};
+    const auto asked = decide(state);
+    EXPECT_EQ(asked.last(), "confirm_out");
+    ASSERT_NE(asked.swap(SwapPurpose::confirm), nullptr);
+    const auto swap = *asked.swap(SwapPurpose::confirm);
+    EXPECT_EQ(swap.expected, state.revision());
+    EXPECT_EQ(swap.next.members, state.record()->members);
+    EXPECT_EQ(swap.next.holder, db1);
+    State added = state;
+    const auto sure = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{state.revision().value + 1}});
+    EXPECT_EQ(sure.last(), has_data ? "rewind" : "clone");
+    const auto view = record_of(db1, {db1, db2}, 12);
+    EXPECT_EQ(end(added, Slot::store, Certainty::refused, view).last(),
+              has_data ? "wait_to_be_cut" : "member_without_data");
+  }
+}
+
+// Found by the simulator, with people: seed 253681. pg_rewind sees no fork where two have one number.
+TEST(Policy, copies_what_was_promoted_by_hand_before_it_was_stopped) {
   State state = standby({db1});
-  state.facts.timeline = 6;
+  state.facts.timeline = 4;
   state.facts.is_receiving = false;
-  EXPECT_EQ(decide(state).last(), "stop_other_fork");
-  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
-  const auto added = end(state, Slot::store, Certainty::done, record_of(db1, {db1, db2}, 12));
-  EXPECT_EQ(added.find<action::Clone>(), nullptr);
-  EXPECT_EQ(added.last(), "wait_to_be_cut");
+  state.facts.wal_end = Lsn{101};
+  state.not_receiving_since = state.now - ms(3000);
+  EXPECT_EQ(decide(state).last(), "stop_beyond_fork");
+  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "wait_for_source") << "not looked at";
+  PostgresFacts facts = state.facts;
+  facts.was_primary = true;
+  EXPECT_EQ(after(state, event::PostgresSeen{facts}).last(), "clone");
 }
 
 // Found by the simulator, with people: the holder that came back gave the number of the hand-made timeline again.
@@ -238,7 +250,7 @@ TEST(Policy, copies_a_standby_with_the_timeline_of_a_holder_it_never_received_fr
   state.facts.upstream = NodeId{"db3"};
   state.peers.at(db1).beat.timeline = 5;
   EXPECT_EQ(decide(state).last(), "stop_other_fork");
-  EXPECT_NE(stop_and_read(state).find<action::Clone>(), nullptr);
+  EXPECT_NE(end(state, Slot::postgres, Certainty::done).find<action::Clone>(), nullptr);
 }
 
 TEST(Policy, a_failed_procedure_is_tried_again_after_200_ms_then_twice_as_long) {

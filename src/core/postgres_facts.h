@@ -43,6 +43,7 @@ struct PostgresFacts {
   NodeSet names;                      // synchronous standbys in the configuration file
   Epoch served;                       // epoch.served: highest epoch this directory accepted writes for
   bool bootstrap_pending = false;     // initialised here, record not yet created
+  bool was_primary = false;           // stopped: it ended as a primary, or was killed as one
   Duration write_probe_age{0};        // primary: since the last write probe that was answered; 0 when fresh
   bool operator==(const PostgresFacts&) const = default;
 };

@@ -122,10 +122,7 @@ bool is_promoted_by_hand(const State& state) {
 }
 
 void fence(State& state, Decision& decision) {
-  if (!state.is_holder() && is_promoted_by_hand(state)) {
-    state.must_clone = true;
-    state.store_read_at.reset();  // it may have been added to S by now: that is looked at again before it is copied
-  }
+  if (!state.is_holder() && is_promoted_by_hand(state)) state.must_clone = true;
   decision.note(NoteLevel::warn, "this PostgreSQL is a primary without the right to be one (epoch " +
                                      std::to_string(state.record()->epoch.value) + " belongs to " +
                                      state.record()->holder.name + "): fenced");

@@ -33,11 +33,26 @@ bool is_out(const State& state) {
   return state.record() != nullptr && !state.is_holder() && !state.is_member(state.self);
 }
 
+/// Of a stopped directory with WAL of an epoch left behind.
+bool wants_rewind(const State& state) {
+  return state.is_diverged() && state.facts.run == PostgresRun::stopped && state.is_directory_seen;
+}
+
 bool has_no_data(const State& state) {
   return state.facts.run == PostgresRun::absent || state.facts.run == PostgresRun::ruined ||
          (state.facts.run == PostgresRun::stopped &&
           (state.must_clone || (state.is_diverged() && is_source_ready(state) && !state.is_rewind_trusted())));
 }
+
+/// Nothing is in the way of replacing the directory but, perhaps, an add that is on its way.
+bool may_replace(const State& state) {
+  return is_out(state) && (has_no_data(state) || wants_rewind(state)) && is_source_ready(state) &&
+         is_postgres_free(state);
+}
+
+/// R10: an add that was on its way is void since this run wrote the record again; the next one waits for a flush of
+/// this very server.
+bool is_surely_out(const State& state) { return state.confirmed == state.revision(); }
 
 bool is_stuck(const State& state, Duration limit) {
   return is_out(state) && state.facts.run == PostgresRun::standby && !state.facts.is_receiving &&
@@ -106,20 +121,18 @@ constexpr Rule table[] = {
               s.facts.run == PostgresRun::stopped;
      },
      [](State&, Decision&) {}},
-    {"clone", "R10", "no usable data, not in S as read since, the holder can be copied", "copy the holder", false,
-     [](const State& s) {
-       return is_out(s) && has_no_data(s) && s.store_read_at && is_source_ready(s) && is_postgres_free(s);
-     },
+    {"confirm_out", "R10", "may rewind or copy, but an add of this host may be on its way",
+     "write the record again without a change: whatever is on its way comes too late", false,
+     [](const State& s) { return may_replace(s) && !is_surely_out(s) && is_store_free(s) && s.may_retry_store(); },
+     [](State& s, Decision& d) { start_swap(s, d, SwapPurpose::confirm, next_record(s)); }},
+    {"clone", "R10", "no usable data, surely not in S, the holder can be copied", "copy the holder", false,
+     [](const State& s) { return may_replace(s) && has_no_data(s) && is_surely_out(s); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info, "copies the database of " + holder_of(s).name);
        d.start(action::Clone{holder_of(s)});
      }},
-    {"rewind", "R10", "has WAL of an epoch left behind, not in S as read since, the holder has checkpointed",
-     "rewind to the holder", false,
-     [](const State& s) {
-       return is_out(s) && s.is_diverged() && s.store_read_at && s.facts.run == PostgresRun::stopped &&
-              is_source_ready(s) && is_postgres_free(s);
-     },
+    {"rewind", "R10", "has WAL of an epoch left behind, surely not in S, the holder has checkpointed",
+     "rewind to the holder", false, [](const State& s) { return may_replace(s) && is_surely_out(s); },
      [](State& s, Decision& d) {
        d.note(NoteLevel::info,
               "rewinds to " + holder_of(s).name + " (epoch " + std::to_string(s.record()->epoch.value) + ")");
@@ -135,7 +148,6 @@ constexpr Rule table[] = {
      [](State& s, Decision& d) {
        d.note(NoteLevel::warn, "this standby has WAL beyond the fork of the present epoch: it is stopped and rewound");
        s.must_rewind = true;
-       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"stop_hopeless", "R10", "a standby has not received for 30 s although the holder is well",
@@ -144,7 +156,6 @@ constexpr Rule table[] = {
        d.note(NoteLevel::error,
               "this standby cannot follow any more (the WAL it needs is gone, or port 5432 is cut): it is copied anew");
        s.must_clone = true;
-       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"stop_diverged", "R10", "a standby has WAL of an epoch left behind and is not in S",
@@ -164,7 +175,6 @@ constexpr Rule table[] = {
        d.note(NoteLevel::warn, "this standby is on another fork of timeline " + std::to_string(s.facts.timeline) +
                                    ": it is stopped and copied anew");
        s.must_clone = true;
-       s.store_read_at.reset();  // it may have been added to S by now
        d.start(action::KillPostgres{});
      }},
     {"start_standby", "follow", "PostgreSQL is stopped and may follow",

@@ -126,7 +126,8 @@ bool State::is_diverged() const {
 bool State::is_rewind_trusted() const {
   const HistoryEntry* present = record() != nullptr ? history_of(record()->epoch) : nullptr;
   if (present == nullptr || !present->complete || present->timeline <= facts.timeline) return false;
-  if (must_rewind) return true;  // never promoted here: its timeline is that of the primary it followed
+  // Its timeline is that of the primary it followed, unless somebody promoted it by hand before anybody looked.
+  if (must_rewind) return !facts.was_primary;
   const HistoryEntry* own = history_of(facts.served);
   return own != nullptr && own->complete && own->node == self && own->timeline == facts.timeline;
 }

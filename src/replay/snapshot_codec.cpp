@@ -48,12 +48,13 @@ namespace {
 template <typename State, typename Visit>
 void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
-         owns_bootstrap, record_since, learnt, pause, resigned_at, older_since, has_lost_record, peers, heard,
-         count_start, is_quiesced, service, facts, facts_at, links, names, promoted, fork, is_crash_unclean,
-         is_checkpointed, is_cut, must_rewind, must_clone, not_receiving_since, streams_since, postgres_retry_at,
-         postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opening_since, gate_failed_until, shut_asked,
-         opened, has_opened, shut_since, refreshed_until, address_epoch, may_hold_address, add, hand_over, pause_wish,
-         wants_resume, force_wish, flaps, is_stopping, slots, next_action, said, last_rule] = state;
+         owns_bootstrap, record_since, learnt, pause, resigned_at, older_since, has_lost_record, confirmed, peers,
+         heard, count_start, is_quiesced, service, facts, facts_at, links, names, promoted, fork, is_crash_unclean,
+         is_checkpointed, is_cut, must_rewind, is_directory_seen, must_clone, not_receiving_since, streams_since,
+         postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opening_since,
+         gate_failed_until, shut_asked, opened, has_opened, shut_since, refreshed_until, address_epoch,
+         may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping, slots, next_action,
+         said, last_rule] = state;
   visit("self", self);
   visit("config", config);
   visit("random", random);
@@ -73,6 +74,7 @@ void for_each_member(State& state, Visit visit) {
   visit("resigned_at", resigned_at);
   visit("older_since", older_since);
   visit("has_lost_record", has_lost_record);
+  visit("confirmed", confirmed);
   visit("peers", peers);
   visit("heard", heard);
   visit("count_start", count_start);
@@ -88,6 +90,7 @@ void for_each_member(State& state, Visit visit) {
   visit("is_checkpointed", is_checkpointed);
   visit("is_cut", is_cut);
   visit("must_rewind", must_rewind);
+  visit("is_directory_seen", is_directory_seen);
   visit("must_clone", must_clone);
   visit("not_receiving_since", not_receiving_since);
   visit("streams_since", streams_since);

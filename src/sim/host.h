@@ -47,6 +47,7 @@ struct Server {
   HostMask names_in_file = 0;
 
   std::uint32_t run_number = 0;  // changes with every start and every end
+  bool was_primary = false;      // its last run was one
   std::optional<Place> upstream;
   std::uint32_t connection = 0;  // standby: receives through this one; 0: none
   bool is_retrying = false;      // an attempt to connect is on the agenda

@@ -192,6 +192,7 @@ bool follows_as_it_is(const State& state) {
 /// As if the taker were ready as soon as it is primary.
 void complete_the_history(State& state, Decision& decision) {
   leave_s_in_mind(state, decision);
+  state.confirmed = state.revision();
   if (!is_behind(state)) return;
   const auto entry = std::ranges::find(state.store.history, state.record()->epoch, &core::HistoryEntry::epoch);
   if (entry != state.store.history.end()) entry->complete = true;

@@ -28,7 +28,7 @@ struct Unreached {
   const char* test;
 };
 constexpr std::array unreached{
-    Unreached{"halt_foreign", "etcd and the directories of a world are of one site", "src/core/policy_fence_test.cpp"},
+    Unreached{"halt_foreign", "etcd and the directories of a world are of one site", "src/core/policy_store_test.cpp"},
     Unreached{"member_without_data", "no directory of a world vanishes", "src/core/policy_return_test.cpp"},
     Unreached{"stop_hopeless", "a holder that is well sends again within 30 s", "src/core/policy_return_test.cpp"},
 };

@@ -169,6 +169,7 @@ core::Payload World::take_effect(Host& host, const core::ActionKind& kind, std::
       return {};
     }
     server.run = PostgresRun::standby;
+    server.was_primary = false;
     server.run_number = ++runs_;
     server.flushed = server.log.end;
     server.names_in_file = server.names = mask_of(start->names);
@@ -257,6 +258,7 @@ void World::promote(Host& host, HostMask names, std::uint32_t timeline) {
   server.connection = 0;
   server.upstream.reset();
   server.run = PostgresRun::primary;
+  server.was_primary = true;
   server.run_number = ++runs_;
   server.names_in_file = names;
   server.names = is_broken(BrokenModel::promotes_without_names) ? HostMask{0} : server.names_in_file;
@@ -383,6 +385,7 @@ core::PostgresFacts World::facts(const Host& host) {
   facts.run = server.run;
   facts.system_id = server.run == PostgresRun::absent ? "" : "system";
   facts.timeline = server.timeline;
+  facts.was_primary = server.run == PostgresRun::stopped && server.was_primary;
   facts.wal_end = Lsn{server.flushed + 1};
   facts.served = server.served;
   facts.bootstrap_pending = server.is_bootstrap_pending;

@@ -20,6 +20,10 @@ struct ControlData {
   std::uint32_t segment_size = 0;  // of the WAL, in bytes; fixed when the database was initialised
   /// Ended by itself with a shutdown checkpoint (of a primary), so that `checkpoint` is the last record.
   [[nodiscard]] bool is_shut_down() const { return state == "shut down"; }
+  /// The last run ended as a primary: stopped, killed, or while it stopped.
+  [[nodiscard]] bool was_primary() const {
+    return state == "in production" || state == "shutting down" || is_shut_down();
+  }
   [[nodiscard]] bool is_shut_down_in_recovery() const { return state == "shut down in recovery"; }
 };
 

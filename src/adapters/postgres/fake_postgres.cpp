@@ -73,7 +73,9 @@ Task<Result<core::PostgresFacts>> FakePostgres::observe() {
         facts_.standbys.push_back({node, true, server->facts_.wal_end});
     }
   }
-  co_return facts_;
+  auto seen = facts_;
+  seen.was_primary = seen.run == PostgresRun::stopped && ended_as_primary_;
+  co_return seen;
 }
 
 Task<Status> FakePostgres::bootstrap() {
@@ -94,6 +96,7 @@ Task<Status> FakePostgres::start(NodeId upstream, NodeSet names) {
   if (is_running()) co_return fail(ErrorCode::conflict, "PostgreSQL's processes are there already");
   if (facts_.run != PostgresRun::stopped) co_return fail(ErrorCode::refused, "no directory that may be started");
   facts_.run = PostgresRun::standby;
+  ended_as_primary_ = false;
   facts_.upstream = upstream;
   facts_.names = names;
   catch_up();
@@ -118,6 +121,7 @@ Task<Result<Promoted>> FakePostgres::promote(NodeSet names, std::uint32_t timeli
   promoted.switch_lsn = facts_.wal_end;
   branch_ = world_.next_branch++;
   facts_.run = PostgresRun::primary;
+  ended_as_primary_ = true;
   facts_.upstream = {};
   facts_.is_receiving = false;
   facts_.timeline = std::max(facts_.timeline + 1, timeline);

@@ -74,7 +74,8 @@ class FakePostgres final : public PostgresServer {
   std::vector<Fork> history_;
   std::uint64_t branch_ = 0;
   bool is_reachable_ = true;
-  bool has_checkpointed_ = true;  // since the promotion; a rewind from this node needs it
+  bool has_checkpointed_ = true;   // since the promotion; a rewind from this node needs it
+  bool ended_as_primary_ = false;  // the last run was promoted
   std::map<std::string, std::deque<Error>> failures_;
   std::function<void()> exit_listener_;
 };

@@ -173,6 +173,7 @@ TEST_P(PostgresServerContract, failover_and_return) {
   EXPECT_EQ(dead.run, PostgresRun::stopped);
   EXPECT_EQ(dead.upstream, NodeId{});
   EXPECT_EQ(dead.served, Epoch{1});
+  EXPECT_TRUE(dead.was_primary);
   const auto promoted = value(ground_->run("promote", second.promote({}, 6)));
   EXPECT_EQ(promoted.timeline, 6U) << "the number that was asked for";
   EXPECT_GE(promoted.switch_lsn, names.mark);
@@ -193,7 +194,9 @@ TEST_P(PostgresServerContract, failover_and_return) {
   expect_done(ground_->run("follow", first.follow({})));
   EXPECT_EQ(facts_when(db1, [](const PostgresFacts& seen) { return !seen.is_receiving; }).upstream, NodeId{});
   expect_done(ground_->run("follow", first.follow(db2)));
-  facts_when(db1, [](const PostgresFacts& seen) { return seen.is_receiving; });
+  EXPECT_FALSE(facts_when(db1, [](const PostgresFacts& seen) { return seen.is_receiving; }).was_primary);
+  expect_done(ground_->run("kill", first.kill()));
+  EXPECT_FALSE(facts(db1).was_primary) << "a standby since it was started";
 }
 
 TEST_P(PostgresServerContract, clean_stop_hands_everything_to_the_standby) {
@@ -204,6 +207,7 @@ TEST_P(PostgresServerContract, clean_stop_hands_everything_to_the_standby) {
   const auto end = value(ground_->run("stop", ground_->server(db1).stop(std::chrono::seconds(5))));
   EXPECT_EQ(facts(db1).run, PostgresRun::stopped);
   EXPECT_EQ(facts(db1).wal_end, end);
+  EXPECT_TRUE(facts(db1).was_primary) << "stopped cleanly";
   facts_when(db2, [&](const PostgresFacts& seen) { return seen.wal_end >= end; });
   const auto promoted = value(ground_->run("promote", ground_->server(db2).promote({db1}, 5)));
   EXPECT_EQ(promoted.switch_lsn, end) << "nothing is missing and nothing is too much";

@@ -81,6 +81,7 @@ Task<Status> RealPostgres::observe_stopped(std::shared_ptr<PostgresFacts> facts,
   facts->system_id = control->system_id;
   facts->timeline = control->timeline;
   facts->wal_end = known_wal_end(*control);
+  facts->was_primary = control->was_primary();
   const PostgresFacts& last = shared_->last;
   if (last.system_id == facts->system_id && last.timeline >= facts->timeline) {
     // What was seen while it ran is on disk as well: both positions were flushed ones.
