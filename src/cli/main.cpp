@@ -27,12 +27,18 @@ struct Arguments {
   RulesOptions rules;
   ExplainOptions explain;
   RenderOptions render;
+  PortsOptions ports;
+  std::string ports_output;  // empty: as --output says
 };
 
 const std::map<std::string, OutputFormat> output_formats = {{"table", OutputFormat::table},
                                                             {"wide", OutputFormat::wide},
                                                             {"json", OutputFormat::json},
                                                             {"yaml", OutputFormat::yaml}};
+
+const std::map<std::string, PortsOutput> ports_outputs = {
+    {"table", PortsOutput::table}, {"wide", PortsOutput::wide}, {"json", PortsOutput::json},
+    {"yaml", PortsOutput::yaml},   {"aws", PortsOutput::aws},   {"openstack", PortsOutput::openstack}};
 
 /// Options of every verb, allowed before and after it.
 void add_common(CLI::App& app, Arguments& arguments) {
@@ -118,6 +124,15 @@ void add_explain(CLI::App& app, Arguments& arguments) {
   verb->add_flag("--all", options.is_every_step, "every input, not only changes of decision");
 }
 
+void add_ports(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("ports", "who speaks to whom by which port, also as security groups of clouds");
+  verb->footer(
+      "aws is a CloudFormation template, openstack a Heat template; both ask for the networks of users and operators.");
+  verb->add_option("site", arguments.ports.site_file, "the site file")->required()->type_name("SITE");
+  verb->add_option("-o,--output", arguments.ports_output, "how to print")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
+}
+
 void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* status =
       app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
@@ -138,6 +153,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* render = app.add_subcommand("render", "turn one site file into one tree of files per host");
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
+  add_ports(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -157,6 +173,11 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
+  if (app.got_subcommand("ports")) {
+    arguments.ports.output =
+        ports_outputs.at(arguments.ports_output.empty() ? arguments.output : arguments.ports_output);
+    return run_ports(arguments.common, arguments.ports);
+  }
   return run_version(arguments.common);
 }
 

@@ -83,6 +83,14 @@ struct RenderOptions {
 /// `usage` when the site file has mistakes: every one is printed as file:line:column: message.
 ExitCode run_render(const RenderOptions& options);
 
+enum class PortsOutput { table, wide, json, yaml, aws, openstack };
+struct PortsOptions {
+  std::filesystem::path site_file;
+  PortsOutput output = PortsOutput::table;
+};
+/// Prints the port matrix of a site file. `usage` when it has mistakes.
+ExitCode run_ports(const CommonOptions& common, const PortsOptions& options);
+
 ExitCode run_version(const CommonOptions& common);
 
 }  // namespace gemel::cli
