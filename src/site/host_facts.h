@@ -1,0 +1,48 @@
+// What a host says of itself before a plan is made: one value per host. How it is gathered is the setup's matter.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gemel::site {
+
+enum class FirewallKind : std::uint8_t { nftables, firewalld };
+
+/// A file or directory that is there.
+struct FileFact {
+  bool is_directory = false;
+  std::string sha256;  // empty for a directory
+  mode_t mode = 0;
+  std::string owner;
+  std::string group;
+  bool operator==(const FileFact&) const = default;
+};
+
+struct HostFacts {
+  bool is_reachable = false;
+  std::string why_unreachable;  // a sentence; empty when reachable
+  std::string host_name;
+  std::string system;                              // "debian 12"
+  std::map<std::string, std::string> packages;     // completely installed: name to version
+  std::map<std::string, FileFact> files;           // those that were asked for and are there, by path
+  std::set<std::string> running_units;             // of those that matter here, e.g. "gemeld.service"
+  std::set<std::string> enabled_units;             // likewise
+  std::set<std::uint16_t> listening;               // TCP ports with a listener that is not on loopback alone
+  FirewallKind firewall = FirewallKind::nftables;  // firewalld only while it runs
+  std::vector<std::string> firewall_rules;         // nftables: chains of our table; firewalld: permanent rich rules
+  std::vector<std::string> dropping_tables;        // nftables: others' tables whose input drops what no rule accepts
+  std::map<std::string, std::vector<std::string>> resolved;  // name to the addresses the host finds for it
+  std::string site_id;                                       // of the site the host belongs to already; empty: none
+  bool has_data_directory = false;                           // there is a PostgreSQL cluster where ours belongs
+  bool is_primary = false;                                   // its agent says that it serves writes
+};
+
+/// By the names of the site file. A host that is missing counts as not reachable.
+using SiteFacts = std::map<std::string, HostFacts>;
+
+}  // namespace gemel::site

@@ -1,0 +1,40 @@
+// The first half of planning: what differs on one host, and what that means for what runs there. Pure; internal to
+// plan.cpp, which puts the work of all hosts in order.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "site/plan.h"
+
+namespace gemel::site {
+
+/// Which programs read a file at their start; on this host.
+struct Readers {
+  bool agent = false;
+  bool manager = false;
+};
+Readers readers_of(std::string_view path, const Concepts& concepts);
+
+/// The distribution's packages a host needs, and ours.
+std::vector<std::string> system_packages(const Concepts& concepts);
+std::vector<std::string> own_packages(const Concepts& concepts);
+
+struct HostWork {
+  const Host* host = nullptr;
+  const HostFacts* facts = nullptr;
+  std::vector<Step> prepare;   // packages, hosts, firewall, files: in this order; without needs
+  bool is_agent_up = false;    // enabled and running
+  bool is_manager_up = false;  // likewise
+  bool must_restart_agent = false;
+  bool must_restart_manager = false;
+};
+
+/// Pre: `host` is one of the site's and reachable.
+HostWork work_of(const PlanInput& input, const Host& host);
+
+/// What stands in the way on all hosts, in the site's order.
+std::vector<Problem> problems_of(const PlanInput& input);
+
+}  // namespace gemel::site

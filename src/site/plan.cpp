@@ -1,0 +1,294 @@
+#include "site/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "site/host_work.h"
+
+namespace gemel::site {
+namespace {
+
+using Ids = std::vector<std::string>;
+
+void add_all(Ids& to, const Ids& from) {
+  for (const auto& id : from)
+    if (std::ranges::count(to, id) == 0) to.push_back(id);
+}
+
+/// Puts the work of all hosts in order.
+class Planner {
+ public:
+  explicit Planner(const PlanInput& input);
+  Plan make();
+
+ private:
+  /// Appends a step that needs `needs` and the host's own step before it.
+  std::string add(const HostWork& work, Step step, Ids needs);
+  Step make_step(const HostWork& work, StepKind kind, std::string_view name) const;
+  Step unit_step(const HostWork& work, StepKind kind) const;
+  Step check_step(const HostWork& work, StepKind kind) const;
+
+  void prepare_hosts();
+  void start_agents();
+  void start_voters();
+  void start_databases();
+  void start_managers();
+  void check_balancers();
+  void change_running();
+  void change_one(HostWork& work);
+
+  std::vector<HostWork*> selected(bool (*matches)(const HostWork&));
+  [[nodiscard]] bool is_bootstrapper(const HostWork& work) const { return work.host->name == bootstrapper_; }
+
+  const PlanInput& input_;
+  std::vector<HostWork> works_;              // reachable hosts, in the site's order
+  std::map<std::string, std::string> last_;  // host to the id of its newest step
+  std::set<std::string> used_;               // ids
+  std::string bootstrapper_;
+  Ids voters_started_;
+  Ids agents_checked_;
+  Ids databases_checked_;
+  Ids managers_checked_;
+  Ids block_;  // last steps that the next change of a running host waits for
+  Plan plan_;
+};
+
+Planner::Planner(const PlanInput& input) : input_(input) {
+  for (const auto& host : input.site.hosts) {
+    const auto found = input.facts.find(host.name);
+    if (found != input.facts.end() && found->second.is_reachable) works_.push_back(work_of(input, host));
+  }
+  if (!input.site.hosts.empty())
+    bootstrapper_ = host_config(input.site, "", input.site.hosts.front()).bootstrapper().name;
+}
+
+std::vector<HostWork*> Planner::selected(bool (*matches)(const HostWork&)) {
+  std::vector<HostWork*> found;
+  for (auto& work : works_)
+    if (matches(work)) found.push_back(&work);
+  // The database that creates the cluster goes first among its like.
+  const auto first = std::ranges::find_if(found, [this](const HostWork* work) { return is_bootstrapper(*work); });
+  if (first != found.end()) std::rotate(found.begin(), first, first + 1);
+  return found;
+}
+
+std::string Planner::add(const HostWork& work, Step step, Ids needs) {
+  const auto own = last_.find(work.host->name);
+  if (own != last_.end()) add_all(needs, {own->second});
+  step.needs = std::move(needs);
+  const auto id = step.id;
+  used_.insert(id);
+  last_[work.host->name] = id;
+  plan_.steps.push_back(std::move(step));
+  return id;
+}
+
+Step Planner::make_step(const HostWork& work, StepKind kind, std::string_view name) const {
+  Step step;
+  step.id = fmt::format("{}/{}", work.host->name, name);
+  step.host = work.host->name;
+  step.kind = kind;
+  return step;
+}
+
+Step Planner::unit_step(const HostWork& work, StepKind kind) const {
+  const bool is_manager = kind == StepKind::start_manager || kind == StepKind::restart_manager;
+  const bool is_start = kind == StepKind::start_agent || kind == StepKind::start_manager;
+  auto step = make_step(work, kind, is_manager ? "manager" : "agent");
+  const auto unit = is_manager ? manager_unit : agent_unit;
+  if (is_start) {
+    step.changes.push_back(fmt::format("enables and starts {}", unit));
+    step.undo = fmt::format("systemctl disable --now {}", unit);
+  } else {
+    step.changes.push_back(fmt::format("{} reads its changed files", unit));
+    step.restarts.emplace_back(unit);
+  }
+  return step;
+}
+
+Step Planner::check_step(const HostWork& work, StepKind kind) const {
+  switch (kind) {
+    case StepKind::check_database: {
+      auto step = make_step(work, kind, "database-check");
+      step.changes.emplace_back("nothing; waits until the database is primary or holds every write");
+      return step;
+    }
+    case StepKind::check_manager: {
+      auto step = make_step(work, kind, "manager-check");
+      step.changes.emplace_back("nothing; waits until the balancers send requests to the manager");
+      return step;
+    }
+    case StepKind::check_balancer: {
+      auto step = make_step(work, kind, "balancer-check");
+      step.changes.emplace_back("nothing; waits until the balancer reaches every manager");
+      return step;
+    }
+    default: {
+      auto step = make_step(work, StepKind::check_agent, "agent-check");
+      step.changes.emplace_back(work.host->concepts.voter || work.host->concepts.database
+                                    ? "nothing; waits until the agent answers and the store has a majority"
+                                    : "nothing; waits until the agent answers");
+      return step;
+    }
+  }
+}
+
+/// Files and packages of a host whose agent runs wait for its turn: they, or what reads them, interrupt something.
+bool waits_for_turn(const HostWork& work, const Step& step) {
+  // A manager that does not run yet needs its files now; then the agent's are there a little before its turn.
+  if (step.kind == StepKind::lay_files) return work.is_agent_up && (work.is_manager_up || !work.host->concepts.manager);
+  return step.kind == StepKind::install_packages && !step.restarts.empty();
+}
+
+void Planner::prepare_hosts() {
+  for (auto& work : works_) {
+    for (const auto& step : work.prepare)
+      if (!waits_for_turn(work, step)) add(work, step, {});
+  }
+}
+
+void Planner::start_voters() {
+  const auto starting = selected([](const HostWork& work) { return !work.is_agent_up && work.host->concepts.voter; });
+  for (const auto* work : starting) voters_started_.push_back(add(*work, unit_step(*work, StepKind::start_agent), {}));
+  for (const auto* work : starting)
+    agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), voters_started_));
+  // A compact host is a database too: the one that creates the cluster is waited for first.
+  for (const auto* work : starting) {
+    if (!work->host->concepts.database) continue;
+    auto needs = agents_checked_;
+    add_all(needs, databases_checked_);
+    databases_checked_.push_back(add(*work, check_step(*work, StepKind::check_database), needs));
+  }
+}
+
+void Planner::start_databases() {
+  for (const auto* work : selected([](const HostWork& each) {
+         return !each.is_agent_up && each.host->concepts.database && !each.host->concepts.voter;
+       })) {
+    auto needs = voters_started_;
+    add_all(needs, agents_checked_);
+    add_all(needs, databases_checked_);
+    add(*work, unit_step(*work, StepKind::start_agent), needs);
+    databases_checked_.push_back(add(*work, check_step(*work, StepKind::check_database), {}));
+  }
+}
+
+void Planner::start_agents() {
+  start_voters();
+  start_databases();
+  for (const auto* work : selected([](const HostWork& each) {
+         return !each.is_agent_up && !each.host->concepts.database && !each.host->concepts.voter;
+       })) {
+    add(*work, unit_step(*work, StepKind::start_agent), voters_started_);
+    agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), {}));
+  }
+}
+
+void Planner::start_managers() {
+  for (const auto* work :
+       selected([](const HostWork& each) { return each.host->concepts.manager && !each.is_manager_up; })) {
+    auto needs = databases_checked_;
+    add_all(needs, agents_checked_);
+    add_all(needs, managers_checked_);
+    add(*work, unit_step(*work, StepKind::start_manager), needs);
+    managers_checked_.push_back(add(*work, check_step(*work, StepKind::check_manager), {}));
+  }
+}
+
+void Planner::check_balancers() {
+  for (const auto* work :
+       selected([](const HostWork& each) { return each.host->concepts.balancer && !each.is_agent_up; }))
+    block_.push_back(add(*work, check_step(*work, StepKind::check_balancer), managers_checked_));
+}
+
+/// The place of a host among those that run already: databases first, of them the primary last; balancers at the end.
+constexpr int last_turn = 3;
+int turn_of(const HostWork& work) {
+  if (work.host->concepts.database) return work.facts->is_primary ? 1 : 0;
+  return work.host->concepts.manager ? 2 : last_turn;
+}
+
+void Planner::change_one(HostWork& work) {
+  const auto& concepts = work.host->concepts;
+  Ids needs = block_;
+  std::string newest;
+  std::set<std::string> restarted;
+  const auto next = [&](Step step) {
+    for (const auto& unit : step.restarts) restarted.insert(unit);
+    newest = add(work, std::move(step), std::exchange(needs, {}));
+  };
+  // Files first: a new package restarts its unit itself, and must find them.
+  for (const auto& step : work.prepare)
+    if (waits_for_turn(work, step) && step.kind == StepKind::lay_files) next(step);
+  for (const auto& step : work.prepare)
+    if (waits_for_turn(work, step) && step.kind == StepKind::install_packages) next(step);
+  if (work.is_agent_up && work.must_restart_agent && !restarted.contains(std::string(agent_unit)))
+    next(unit_step(work, StepKind::restart_agent));
+  if (restarted.contains(std::string(agent_unit))) {
+    next(check_step(work, concepts.database ? StepKind::check_database : StepKind::check_agent));
+  }
+  if (work.is_manager_up && work.must_restart_manager && !restarted.contains(std::string(manager_unit)))
+    next(unit_step(work, StepKind::restart_manager));
+  if (restarted.contains(std::string(manager_unit))) next(check_step(work, StepKind::check_manager));
+  if (concepts.balancer && restarted.contains(std::string(agent_unit)))
+    next(check_step(work, StepKind::check_balancer));
+  if (!newest.empty()) block_ = {newest};
+}
+
+void Planner::change_running() {
+  for (const auto* list : {&agents_checked_, &databases_checked_, &managers_checked_}) add_all(block_, *list);
+  for (int turn = 0; turn <= last_turn; ++turn) {
+    for (auto& work : works_)
+      if ((work.is_agent_up || work.is_manager_up) && turn_of(work) == turn) change_one(work);
+  }
+}
+
+Plan Planner::make() {
+  prepare_hosts();
+  start_agents();
+  start_managers();
+  check_balancers();
+  change_running();
+  plan_.problems = problems_of(input_);
+  return std::move(plan_);
+}
+
+}  // namespace
+
+std::string_view to_string(StepKind kind) {
+  switch (kind) {
+    case StepKind::install_packages:
+      return "install_packages";
+    case StepKind::write_hosts:
+      return "write_hosts";
+    case StepKind::set_firewall:
+      return "set_firewall";
+    case StepKind::lay_files:
+      return "lay_files";
+    case StepKind::start_agent:
+      return "start_agent";
+    case StepKind::restart_agent:
+      return "restart_agent";
+    case StepKind::start_manager:
+      return "start_manager";
+    case StepKind::restart_manager:
+      return "restart_manager";
+    case StepKind::check_agent:
+      return "check_agent";
+    case StepKind::check_database:
+      return "check_database";
+    case StepKind::check_manager:
+      return "check_manager";
+    case StepKind::check_balancer:
+      return "check_balancer";
+  }
+  return "";
+}
+
+Plan make_plan(const PlanInput& input) { return Planner(input).make(); }
+
+}  // namespace gemel::site

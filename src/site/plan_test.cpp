@@ -1,0 +1,240 @@
+#include "site/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "site/host_work.h"
+#include "site/test_facts.h"
+#include "site/test_sites.h"
+
+namespace gemel::site {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::Not;
+
+Site site_of(const std::string& text) {
+  auto parsed = parse_site(text, "site.toml");
+  EXPECT_TRUE(parsed.site);
+  return parsed.site.value_or(Site{});
+}
+
+Site five() { return site_of(test::good_site()); }
+Site compact() { return site_of(test::compact_site()); }
+
+std::vector<std::string> ids(const Plan& plan) {
+  std::vector<std::string> list;
+  for (const auto& step : plan.steps) list.push_back(step.id);
+  return list;
+}
+
+const Step& step_of(const Plan& plan, const std::string& id) {
+  const auto found = std::ranges::find(plan.steps, id, &Step::id);
+  EXPECT_NE(found, plan.steps.end()) << id;
+  static const Step none;
+  return found == plan.steps.end() ? none : *found;
+}
+
+std::vector<ProblemCode> codes(const Plan& plan) {
+  std::vector<ProblemCode> list;
+  for (const auto& problem : plan.problems) list.push_back(problem.code);
+  return list;
+}
+
+/// Whether `earlier` is done before `later` begins, whoever carries the plan out.
+bool waits_for(const Plan& plan, const std::string& later, const std::string& earlier) {
+  const auto& needs = step_of(plan, later).needs;
+  return std::ranges::any_of(needs,
+                             [&](const std::string& id) { return id == earlier || waits_for(plan, id, earlier); });
+}
+
+void expect_sound(const Plan& plan) {
+  std::set<std::string> before;
+  for (const auto& step : plan.steps) {
+    for (const auto& id : step.needs) EXPECT_TRUE(before.contains(id)) << step.id << " needs " << id;
+    EXPECT_TRUE(before.insert(step.id).second) << "twice: " << step.id;
+    EXPECT_THAT(step.changes, Not(IsEmpty())) << step.id;
+  }
+}
+
+TEST(Plan, bare_hosts_get_everything_in_order) {
+  const auto plan = make_plan(test::bare_input(five()));
+  expect_sound(plan);
+  EXPECT_THAT(plan.problems, IsEmpty());
+  for (const auto* host : {"ccm1", "ccm2", "db1", "db2", "lb1"}) {
+    for (const auto* step : {"/packages", "/hosts", "/firewall", "/files", "/agent"})
+      EXPECT_THAT(ids(plan), Contains(std::string(host) + step));
+  }
+  // Nobody waits for a store whose members are not all started.
+  for (const auto* voter : {"ccm1/agent", "ccm2/agent", "lb1/agent"}) {
+    EXPECT_TRUE(waits_for(plan, "ccm1/agent-check", voter));
+    EXPECT_TRUE(waits_for(plan, "db1/agent", voter));
+  }
+  EXPECT_FALSE(waits_for(plan, "ccm2/agent", "ccm1/agent"));
+  EXPECT_TRUE(waits_for(plan, "db2/agent", "db1/database-check"));
+  EXPECT_TRUE(waits_for(plan, "ccm1/manager", "db2/database-check"));
+  EXPECT_TRUE(waits_for(plan, "ccm2/manager", "ccm1/manager-check"));
+  EXPECT_TRUE(waits_for(plan, "lb1/balancer-check", "ccm2/manager-check"));
+}
+
+TEST(Plan, packages_come_before_the_files_that_belong_to_their_users) {
+  const auto plan = make_plan(test::bare_input(five()));
+  EXPECT_TRUE(waits_for(plan, "ccm1/files", "ccm1/packages"));
+  EXPECT_THAT(step_of(plan, "db1/packages").packages, ElementsAre("nftables", "postgresql-15"));
+  EXPECT_THAT(step_of(plan, "db1/packages").restarts, IsEmpty());
+}
+
+TEST(Plan, nothing_to_do_is_a_plan_of_zero_steps) {
+  for (const auto& site : {five(), compact()}) {
+    const auto plan = make_plan(test::done_input(site));
+    EXPECT_THAT(ids(plan), IsEmpty());
+    EXPECT_THAT(plan.problems, IsEmpty());
+  }
+}
+
+TEST(Plan, a_changed_file_restarts_only_what_reads_it) {
+  auto input = test::done_input(five());
+  input.facts["ccm1"].files["/etc/gemel/pki/web.key"].sha256 = "old";
+  auto plan = make_plan(input);
+  EXPECT_THAT(ids(plan), ElementsAre("ccm1/files", "ccm1/manager", "ccm1/manager-check"));
+  EXPECT_THAT(step_of(plan, "ccm1/manager").restarts, ElementsAre(manager_unit));
+
+  input = test::done_input(five());
+  input.facts["db2"].files.erase("/etc/gemel/secrets/heartbeat.key");
+  plan = make_plan(input);
+  EXPECT_THAT(ids(plan), ElementsAre("db2/files", "db2/agent", "db2/database-check"));
+  EXPECT_EQ(step_of(plan, "db2/files").files.size(), 1U);
+}
+
+TEST(Plan, another_mode_is_set_and_nothing_is_restarted) {
+  auto input = test::done_input(five());
+  input.facts["db1"].files["/etc/gemel/pki/agent.key"].mode = 0644;
+  EXPECT_THAT(ids(make_plan(input)), ElementsAre("db1/files"));
+}
+
+TEST(Plan, what_runs_is_changed_one_host_after_the_other_and_the_primary_after_its_standby) {
+  auto input = test::done_input(five());
+  for (auto& [name, facts] : input.facts) facts.files["/etc/gemel/host.toml"].sha256 = "old";
+  const auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_TRUE(waits_for(plan, "db1/files", "db2/database-check"));
+  EXPECT_TRUE(waits_for(plan, "ccm1/files", "db1/database-check"));
+  EXPECT_TRUE(waits_for(plan, "ccm2/files", "ccm1/manager-check"));
+  EXPECT_TRUE(waits_for(plan, "lb1/files", "ccm2/manager-check"));
+  EXPECT_EQ(plan.steps.back().id, "lb1/balancer-check");
+}
+
+TEST(Plan, a_new_version_restarts_its_units_itself_after_the_files) {
+  auto input = test::done_input(five());
+  for (auto& package : input.packages) package.version = "1.1";
+  input.facts["ccm1"].files["/etc/gemel/host.toml"].sha256 = "old";
+  const auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_THAT(step_of(plan, "ccm1/packages").restarts, ElementsAre(agent_unit, manager_unit));
+  EXPECT_TRUE(waits_for(plan, "ccm1/packages", "ccm1/files"));
+  EXPECT_THAT(ids(plan), Not(Contains("ccm1/agent")));
+  EXPECT_THAT(ids(plan), IsSupersetOf({"ccm1/agent-check", "ccm1/manager-check", "db1/database-check"}));
+}
+
+TEST(Plan, a_missing_host_is_a_problem_and_nobody_waits_for_it) {
+  auto input = test::bare_input(five());
+  input.facts["ccm2"].is_reachable = false;
+  input.facts["ccm2"].why_unreachable = "no route";
+  input.facts.erase("db2");
+  const auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_THAT(codes(plan), ElementsAre(ProblemCode::unreachable, ProblemCode::unreachable));
+  for (const auto& step : plan.steps) {
+    EXPECT_NE(step.host, "ccm2");
+    EXPECT_NE(step.host, "db2");
+  }
+  EXPECT_THAT(ids(plan), IsSupersetOf({"ccm1/agent", "db1/agent", "ccm1/manager"}));
+}
+
+TEST(Plan, a_compact_site_starts_every_host_before_it_waits_for_one) {
+  const auto plan = make_plan(test::bare_input(compact()));
+  expect_sound(plan);
+  EXPECT_TRUE(waits_for(plan, "one/agent-check", "three/agent"));
+  EXPECT_TRUE(waits_for(plan, "two/database-check", "one/database-check"));
+  EXPECT_TRUE(waits_for(plan, "three/manager", "two/manager-check"));
+}
+
+TEST(Plan, ids_are_those_of_the_plan_before) {
+  auto input = test::bare_input(five());
+  const auto first = ids(make_plan(input));
+  // As after an interruption: two hosts are prepared.
+  const auto done = test::done_input(five());
+  for (const auto* name : {"ccm1", "db1"}) {
+    input.facts[name] = done.facts.at(name);
+    input.facts[name].running_units.clear();
+    input.facts[name].is_primary = false;
+  }
+  const auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_LT(plan.steps.size(), first.size());
+  for (const auto& id : ids(plan)) EXPECT_THAT(first, Contains(id));
+  EXPECT_THAT(ids(plan), Not(Contains("db1/files")));
+  EXPECT_THAT(ids(plan), Contains("db1/agent"));
+}
+
+TEST(Plan, a_manager_that_does_not_run_yet_gets_its_files_before_it_starts) {
+  auto input = test::done_input(five());
+  input.facts["ccm1"].running_units.erase(std::string(manager_unit));
+  input.facts["ccm1"].files.erase("/etc/gemel/pki/web.key");
+  const auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_THAT(ids(plan), ElementsAre("ccm1/files", "ccm1/manager", "ccm1/manager-check"));
+}
+
+TEST(Plan, a_plan_cut_at_any_step_ends_with_zero_steps) {
+  auto input = test::bare_input(five());
+  const auto done = test::done_input(five());
+  for (unsigned round = 0; round < 5; ++round) {
+    const auto plan = make_plan(input);
+    if (plan.steps.empty()) break;
+    const auto host = plan.steps.front().host;
+    input.facts[host] = done.facts.at(host);
+  }
+  EXPECT_THAT(ids(make_plan(input)), IsEmpty());
+}
+
+TEST(Plan, what_stands_in_the_way_is_named_by_code) {
+  auto input = test::bare_input(five());
+  input.facts["db1"].system = "debian 11";
+  input.facts["db2"].running_units = {"postgresql@15-main.service"};
+  input.facts["db2"].listening = {22, 5432};
+  input.facts["lb1"].site_id = "another";
+  input.facts["ccm1"].dropping_tables = {"inet filter"};
+  input.packages.pop_back();
+  const auto plan = make_plan(input);
+  EXPECT_THAT(codes(plan), ElementsAre(ProblemCode::no_package, ProblemCode::dropping_table, ProblemCode::no_package,
+                                       ProblemCode::unsupported_system, ProblemCode::foreign_server,
+                                       ProblemCode::port_taken, ProblemCode::other_site));
+}
+
+TEST(Plan, a_data_directory_is_a_warning_and_no_step_touches_it) {
+  auto input = test::bare_input(five());
+  input.facts["db1"].has_data_directory = true;
+  const auto plan = make_plan(input);
+  ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::data_is_kept));
+  EXPECT_FALSE(plan.problems.front().is_blocking);
+  for (const auto& step : plan.steps)
+    for (const auto& file : step.files) EXPECT_THAT(file.path, testing::StartsWith("/etc/gemel"));
+}
+
+TEST(Plan, no_name_of_a_secret_file_is_taken_for_one_that_nobody_reads) {
+  const Concepts all{.manager = true, .database = true, .balancer = true, .voter = true};
+  for (const auto* path : {"/etc/gemel/pki/etcd-peer.key", "/etc/gemel/secrets/rewind.password", "/etc/gemel/new"})
+    EXPECT_TRUE(readers_of(path, all).agent) << path;
+  EXPECT_TRUE(readers_of("/etc/gemel/secrets/application.password", all).manager);
+  EXPECT_FALSE(readers_of("/etc/gemel/secrets/application.password", {.manager = true}).agent);
+}
+
+}  // namespace
+}  // namespace gemel::site
