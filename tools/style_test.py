@@ -33,7 +33,8 @@ MAY_INCLUDE = {
     "replay": {"base", "core", "replay"},
     "agent": {"base", "core", "runtime", "site", "api", "adapters", "replay", "agent"},
     "manager": {"base", "runtime", "site", "api", "adapters/postgres", "manager"},
-    "cli": {"base", "core", "runtime", "site", "api", "replay", "cli"},
+    "setup": {"base", "core", "runtime", "site", "api", "setup"},
+    "cli": {"base", "core", "runtime", "site", "setup", "api", "replay", "cli"},
 }
 
 BOOST_TLS_BEAST = re.compile(r"(^|/)src/runtime/(http_|asio_impl)")

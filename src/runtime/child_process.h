@@ -42,6 +42,7 @@ struct ChildSpec {
   std::optional<std::string> user = {};                 // run as this user and its groups; empty: as we are
   std::optional<std::filesystem::path> cgroup = {};     // cgroup2 directory to start in; empty: ours
   std::filesystem::path working_directory = "/";
+  std::optional<std::filesystem::path> input = {};   // stdin is read from this file; empty: /dev/null
   std::optional<std::filesystem::path> output = {};  // stdout and stderr appended to this file; empty: inherited
   int oom_score_adjust = 0;
   int nice = 0;  // at 0 a child of a favoured thread is an ordinary one, that of a modest one stays modest
@@ -52,7 +53,7 @@ struct ChildSpec {
 class ChildProcess {
  public:
   /// Forks and executes. Fails when the program, user or cgroup does not exist; exec errors are reported here.
-  /// Blocks until exec, well under a millisecond. No descriptor but 0 (/dev/null), 1 and 2 reaches the child.
+  /// Blocks until exec, well under a millisecond. No descriptor but 0, 1 and 2 reaches the child.
   static Result<ChildProcess> start(boost::asio::any_io_executor executor, const ChildSpec& spec);
   /// Watches a process that is not our child (after a restart of the agent); exit status is then unknown (-1).
   static Result<ChildProcess> adopt(boost::asio::any_io_executor executor, pid_t pid);

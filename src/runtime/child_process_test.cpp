@@ -46,10 +46,28 @@ Task<void> expect_output(ChildSpec spec, int code, std::string wanted) {
       << result->output.substr(result->output.size() - std::min<std::size_t>(200, result->output.size()));
 }
 
+Task<void> expect_failure(ChildSpec spec, ErrorCode code, std::string text) {
+  const auto result = co_await run_command(std::move(spec), milliseconds(100));
+  EXPECT_FALSE(result);
+  if (result) co_return;
+  EXPECT_EQ(result.error().code, code);
+  EXPECT_THAT(result.error().to_string(), HasSubstr(text));
+}
+
 TEST_F(Child, run_command_gives_output_and_exit_code) {
   loop.run(expect_output(shell("echo out; echo err >&2; exit 7"), 7, "out\nerr\n"));
   loop.run(expect_output(shell("kill -9 $$"), 128 + SIGKILL, ""));
   loop.run(expect_output(shell("cat; pwd; env"), 0, "/\n"));
+}
+
+TEST_F(Child, reads_its_input_from_a_file) {
+  const auto file = folder / "input";
+  ASSERT_TRUE(write_file_durably(file, "one line\n", 0600));
+  auto spec = shell("cat");
+  spec.input = file;
+  loop.run(expect_output(spec, 0, "one line\n"));
+  spec.input = folder / "missing";
+  loop.run(expect_failure(spec, ErrorCode::not_found, "missing"));
 }
 
 TEST_F(Child, run_command_keeps_the_end_of_long_output) {
@@ -61,14 +79,6 @@ TEST_F(Child, run_command_does_not_wait_for_a_daemon_that_keeps_the_pipe) {
   loop.run(expect_output(shell("sleep 1000 & echo $! > " + note.string() + "; echo done"), 0, "done"));
   const auto pid = std::stoi(read_file(note).value());
   EXPECT_EQ(kill(pid, SIGKILL), 0) << "the daemon should still run";
-}
-
-Task<void> expect_failure(ChildSpec spec, ErrorCode code, std::string text) {
-  const auto result = co_await run_command(std::move(spec), milliseconds(100));
-  EXPECT_FALSE(result);
-  if (result) co_return;
-  EXPECT_EQ(result.error().code, code);
-  EXPECT_THAT(result.error().to_string(), HasSubstr(text));
 }
 
 /// Killed members end a moment after the leader. An orphan is reaped by init or stays a zombie; either way it is no

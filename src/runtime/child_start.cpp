@@ -108,8 +108,9 @@ Result<Identity> find_user(const std::string& name) {
 }
 
 Status open_streams(const ChildSpec& spec, ChildStreams streams, Prepared& prepared) {
-  prepared.input = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (prepared.input.get() < 0) return fail_errno(errno, "cannot open /dev/null");
+  const auto input = spec.input.value_or("/dev/null");
+  prepared.input = Descriptor(::open(input.c_str(), O_RDONLY | O_CLOEXEC));
+  if (prepared.input.get() < 0) return fail_errno(errno, "cannot open " + input.string());
   if (streams.output >= 0) {
     prepared.output = Descriptor(::fcntl(streams.output, F_DUPFD_CLOEXEC, 3));
   } else if (spec.output) {

@@ -41,6 +41,7 @@ Step packages_step(const PlanInput& input, HostWork& work) {
     if (name == "gemel-agent" && work.is_agent_up) step.restarts.emplace_back(agent_unit);
     if (name == "gemel-manager" && work.is_manager_up) step.restarts.emplace_back(manager_unit);
   }
+  if (step.restarts.empty()) step.undo = "apt-get remove, for each package that was installed";
   return step;
 }
 

@@ -1,0 +1,199 @@
+#include "setup/host_facts_script.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace gemel::setup {
+namespace {
+
+constexpr auto facts_limit = std::chrono::seconds(60);
+
+// One fact per line, fields apart by tabulators: no name that is asked for holds one. The answer to a missing program
+// is no fact, as on a host where nothing is installed yet.
+constexpr const char* facts_script = R"sh(set -u
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+t=$(printf '\t')
+fact() { line=fact; for word in "$@"; do line="$line$t$word"; done; printf '%s\n' "$line"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+ask_file() {
+  if [ -d "$1" ]; then fact directory "$1" $(stat -c '%a %U %G' "$1")
+  elif [ -f "$1" ]; then sum=$(sha256sum <"$1") && fact file "$1" "${sum%% *}" $(stat -c '%a %U %G' "$1"); fi
+}
+ask_name() { getent ahosts "$1" | awk '{print $1}' | sort -u | while read -r address; do fact resolved "$1" "$address"; done; }
+ask_package() {
+  state=$(dpkg-query -W -f='${db:Status-Status} ${Version}' "$1" 2>/dev/null) || return 0
+  case $state in "installed "*) fact package "$1" "${state#installed }" ;; esac
+}
+ask_unit() {
+  has systemctl || return 0
+  systemctl is-active --quiet "$1" 2>/dev/null && fact running "$1"
+  systemctl is-enabled --quiet "$1" 2>/dev/null && fact enabled "$1"
+}
+ask_firewall() {
+  if has firewall-cmd && firewall-cmd --state -q 2>/dev/null; then
+    fact firewall firewalld
+    firewall-cmd --permanent --list-rich-rules | while read -r rule; do fact rule "$rule"; done
+    return 0
+  fi
+  fact firewall nftables
+  has nft || return 0
+  nft list table inet gemel_ports 2>/dev/null | awk '$1 == "chain" {print $2}' | while read -r rule; do fact rule "$rule"; done
+  nft list ruleset 2>/dev/null | awk '$1 == "table" {table = $2 " " $3} /hook input/ && /policy drop/ && table !~ / gemel/ {print table}' |
+    while read -r rule; do fact dropping "$rule"; done
+}
+fact name "$(uname -n)"
+( . /etc/os-release && fact system "$ID ${VERSION_ID:-}" )
+for word in "$@"; do
+  value=${word#*:}
+  case $word in
+    file:*) ask_file "$value" ;;
+    name:*) ask_name "$value" ;;
+    package:*) ask_package "$value" ;;
+    unit:*) ask_unit "$value" ;;
+  esac
+done
+has ss && ss -Hltn | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {n = split($4, part, ":"); print part[n]}' | sort -un |
+  while read -r port; do fact listening "$port"; done
+ask_firewall
+if [ -r /etc/gemel/host.toml ]; then
+  id=$(sed -n 's/^id = "\([^"]*\)"$/\1/p' /etc/gemel/host.toml | head -n 1)
+  [ -n "$id" ] && fact site "$id"
+fi
+[ -e /var/lib/gemel/postgres/data/PG_VERSION ] && fact data
+if has gemel && [ -r /etc/gemel/host.toml ]; then
+  primary=$(gemel status -o json 2>/dev/null | sed -n 's/^ *"primary": "\([^"]*\)",*$/\1/p' | head -n 1)
+  [ -n "$primary" ] && fact primary "$primary"
+fi
+fact end
+)sh";
+
+/// Reads one line's fields into the facts; what is not understood is passed over.
+class FactReader {
+ public:
+  void read(const std::vector<std::string>& words);
+  site::HostFacts facts;
+  std::string primary;  // the host that the site's agents call primary
+  bool is_complete = false;
+
+ private:
+  void read_file(const std::vector<std::string>& words);
+  void read_text(const std::string& what, const std::string& value);
+};
+
+/// fact, "file", path, sha256, mode, owner, group; a directory has no sha256.
+void FactReader::read_file(const std::vector<std::string>& words) {
+  const bool is_directory = words[1] == "directory";
+  site::FileFact file;
+  file.is_directory = is_directory;
+  // stat's fields are apart by blanks where the shell split them, so each is a word of its own.
+  const std::size_t first = is_directory ? 3 : 4;
+  if (words.size() != first + 3) return;
+  if (!is_directory) file.sha256 = words[3];
+  std::from_chars(words[first].data(), words[first].data() + words[first].size(), file.mode, 8);
+  file.owner = words[first + 1];
+  file.group = words[first + 2];
+  facts.files[words[2]] = std::move(file);
+}
+
+void FactReader::read_text(const std::string& what, const std::string& value) {
+  if (what == "name") facts.host_name = value;
+  if (what == "system") facts.system = value;
+  if (what == "running") facts.running_units.insert(value);
+  if (what == "enabled") facts.enabled_units.insert(value);
+  if (what == "rule") facts.firewall_rules.push_back(value);
+  if (what == "dropping") facts.dropping_tables.push_back(value);
+  if (what == "site") facts.site_id = value;
+  if (what == "primary") primary = value;
+  if (what == "firewall" && value == "firewalld") facts.firewall = site::FirewallKind::firewalld;
+  if (what == "listening") {
+    std::uint16_t port = 0;
+    if (std::from_chars(value.data(), value.data() + value.size(), port).ec == std::errc{})
+      facts.listening.insert(port);
+  }
+}
+
+void FactReader::read(const std::vector<std::string>& words) {
+  if (words.size() < 2 || words[0] != "fact") return;
+  if (words[1] == "file" || words[1] == "directory") return read_file(words);
+  if (words[1] == "end") is_complete = true;
+  if (words[1] == "data") facts.has_data_directory = true;
+  if (words.size() == 3) read_text(words[1], words[2]);
+  if (words.size() != 4) return;
+  if (words[1] == "package") facts.packages[words[2]] = words[3];
+  if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
+}
+
+runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command, site::SiteFacts* facts,
+                               std::size_t* open) {
+  auto result = co_await remote->run(host, std::move(command));
+  site::HostFacts found;
+  if (!result) {
+    found.why_unreachable = result.error().message;
+  } else if (auto parsed = parse_facts(result->output); parsed) {
+    found = *std::move(parsed);
+    // The script cannot know which name the site file gives this host.
+    found.is_primary = found.is_primary && found.host_name == host;
+  } else {
+    found.why_unreachable = parsed.error().message;
+  }
+  (*facts)[host] = std::move(found);
+  --*open;
+}
+
+}  // namespace
+
+RemoteCommand facts_command(const site::Site& site, const site::Manifest& manifest, const site::Host& host) {
+  std::vector<std::string> questions;
+  const auto ask = [&](std::string_view kind, std::string_view value) {
+    questions.push_back(fmt::format("{}:{}", kind, value));
+  };
+  if (const auto files = manifest.hosts.find(host.name); files != manifest.hosts.end())
+    for (const auto& file : files->second) ask("file", file.path);
+  ask("file", site::firewall_file);
+  ask("file", site::firewall_unit_file);
+  for (const auto& other : site.hosts) ask("name", other.name);
+  ask("name", site.dns_name);
+  for (const auto* package :
+       {"nftables", "postgresql-15", "etcd-server", "haproxy", "gemel", "gemel-agent", "gemel-manager"})
+    ask("package", package);
+  for (const auto unit :
+       {site::agent_unit, site::manager_unit, site::firewall_unit, std::string_view("postgresql@15-main.service"),
+        std::string_view("etcd.service"), std::string_view("haproxy.service")})
+    ask("unit", unit);
+  auto command = script_command(facts_script, std::move(questions));
+  command.limit = facts_limit;
+  return command;
+}
+
+Result<site::HostFacts> parse_facts(const std::string& output) {
+  FactReader reader;
+  for (const auto& line : split(output, '\n')) reader.read(split(line, '\t'));
+  if (!reader.is_complete) {
+    const auto said = trim(output);
+    return fail(ErrorCode::corrupt, fmt::format("it did not say everything it was asked: {}",
+                                                said.substr(said.size() - std::min<std::size_t>(said.size(), 200))));
+  }
+  reader.facts.is_reachable = true;
+  reader.facts.is_primary = !reader.primary.empty() && reader.primary == reader.facts.host_name;
+  return std::move(reader.facts);
+}
+
+runtime::Task<site::SiteFacts> gather_facts(Remote* remote, site::Site site, site::Manifest manifest) {
+  site::SiteFacts facts;
+  std::size_t open = site.hosts.size();
+  const auto executor = co_await boost::asio::this_coro::executor;
+  runtime::TaskScope scope(executor, "facts");
+  for (const auto& host : site.hosts)
+    scope.spawn(host.name, gather_one(remote, host.name, facts_command(site, manifest, host), &facts, &open));
+  while (open > 0) co_await runtime::sleep_for(std::chrono::milliseconds(20));
+  co_return facts;
+}
+
+}  // namespace gemel::setup

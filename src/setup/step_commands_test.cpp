@@ -1,0 +1,160 @@
+#include "setup/step_commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+
+#include "runtime/files.h"
+#include "setup/check_answer.h"
+#include "setup/host_facts_script.h"
+#include "setup/host_keys.h"
+#include "site/render.h"
+#include "site/test_facts.h"
+#include "site/test_sites.h"
+
+namespace gemel::setup {
+namespace {
+
+using site::StepKind;
+using testing::HasSubstr;
+using testing::Not;
+
+site::Site five() { return *site::parse_site(site::test::good_site(), "site.toml").site; }
+
+TEST(Remote, a_word_stays_one_word_whatever_it_holds) {
+  EXPECT_EQ(shell_quoted("a b"), "'a b'");
+  EXPECT_EQ(shell_quoted("it's; $(x) `y`"), R"('it'\''s; $(x) `y`')");
+  EXPECT_EQ(shell_quoted(""), "''");
+}
+
+/// Everything a whole plan of bare hosts sends, and no secret of the site among the arguments.
+TEST(StepCommands, never_a_secret_among_the_arguments) {
+  char name[] = "/tmp/gemel-commands-XXXXXX";
+  ASSERT_NE(mkdtemp(name), nullptr);
+  const std::filesystem::path directory = name;
+  auto input = site::test::bare_input(five());
+  ASSERT_TRUE(site::render(input.site, directory));
+  input.manifest = *site::read_manifest(input.site, directory);
+  for (auto& package : input.packages) {
+    package.file = directory / (package.name + ".deb");
+    ASSERT_TRUE(runtime::write_file_durably(package.file, "deb", 0644));
+  }
+  std::vector<std::string> secrets;
+  for (const auto& entry : std::filesystem::directory_iterator(directory / "secrets")) {
+    auto text = *runtime::read_file(entry.path());
+    secrets.push_back(text.substr(0, text.size() - 1));
+  }
+  ASSERT_EQ(secrets.size(), 5U);
+  const auto plan = site::make_plan(input);
+  std::size_t puts = 0;
+  for (const auto& step : plan.steps) {
+    const auto commands = commands_of(step, input.site.name);
+    ASSERT_TRUE(commands) << commands.error().to_string();
+    EXPECT_FALSE(commands->empty()) << step.id;
+    for (const auto& command : *commands) {
+      puts += command.input_file ? 1 : 0;
+      for (const auto& argument : command.arguments) {
+        EXPECT_THAT(argument, Not(HasSubstr("PRIVATE KEY")));
+        for (const auto& secret : secrets) EXPECT_THAT(argument, Not(HasSubstr(secret)));
+      }
+      for (const auto& secret : secrets) EXPECT_THAT(command.input, Not(HasSubstr(secret)));
+    }
+  }
+  EXPECT_GT(puts, 30U);
+  std::filesystem::remove_all(directory);
+}
+
+TEST(StepCommands, never_a_data_directory_among_the_arguments) {
+  auto input = site::test::bare_input(five());
+  for (auto& [host, files] : input.manifest.hosts)
+    std::erase_if(files, [](const auto& file) { return !file.is_directory; });
+  for (auto& package : input.packages) package.file = "/etc/hostname";
+  for (const auto& step : site::make_plan(input).steps) {
+    const auto commands = commands_of(step, input.site.name);
+    ASSERT_TRUE(commands);
+    for (const auto& command : *commands)
+      for (const auto& argument : command.arguments) EXPECT_THAT(argument, Not(HasSubstr("/var/lib/gemel")));
+  }
+}
+
+TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
+  const auto facts = parse_facts(
+      "warning: something\nfact\tname\tdb1\nfact\tsystem\tdebian 12\n"
+      "fact\tfile\t/etc/gemel/host.toml\tabc\t644\troot\troot\nfact\tdirectory\t/etc/gemel\t755\troot\troot\n"
+      "fact\tpackage\tgemel\t1.0\nfact\trunning\tgemeld.service\nfact\tenabled\tgemeld.service\n"
+      "fact\tresolved\tdb2\t10.0.0.2\nfact\tresolved\tdb2\tfd00::2\nfact\tlistening\t22\nfact\tfirewall\tnftables\n"
+      "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\nfact\tend\n");
+  ASSERT_TRUE(facts) << facts.error().to_string();
+  EXPECT_TRUE(facts->is_reachable);
+  EXPECT_EQ(facts->system, "debian 12");
+  EXPECT_EQ(facts->files.at("/etc/gemel/host.toml"), (site::FileFact{false, "abc", 0644, "root", "root"}));
+  EXPECT_EQ(facts->files.at("/etc/gemel"), (site::FileFact{true, "", 0755, "root", "root"}));
+  EXPECT_EQ(facts->resolved.at("db2").size(), 2U);
+  EXPECT_TRUE(facts->listening.contains(22));
+  EXPECT_TRUE(facts->has_data_directory && facts->is_primary);
+  EXPECT_EQ(facts->site_id, "id-1");
+}
+
+TEST(HostFacts, an_answer_without_its_end_is_corrupt) {
+  EXPECT_EQ(parse_facts("fact\tname\tdb1\n").error().code, ErrorCode::corrupt);
+}
+
+TEST(HostKeys, are_read_from_a_scan_and_shown_as_ssh_shows_them) {
+  const auto keys = parse_scan(
+      "# 10.0.0.1:22 SSH-2.0-OpenSSH_9.2p1\n"
+      "10.0.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n",
+      "db1");
+  ASSERT_EQ(keys.size(), 1U);
+  EXPECT_EQ(keys[0].host, "db1");
+  // The fingerprint that the largest code host publishes for this well-known key.
+  EXPECT_EQ(*fingerprint(keys[0]), "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
+  EXPECT_FALSE(fingerprint({"db1", "ssh-ed25519", "?"}));
+}
+
+api::SiteStatus healthy() {
+  api::SiteStatus status;
+  status.summary.primary = "db1";
+  status.summary.members = {"db1", "db2"};
+  for (const auto* name : {"ccm1", "db1", "db2", "lb1"}) {
+    api::HostEntry entry;
+    entry.host = name;
+    entry.is_reachable = true;
+    entry.status.emplace();
+    status.hosts.push_back(entry);
+  }
+  status.hosts[1].status->database.emplace().role = "primary";
+  status.hosts[2].status->database.emplace().role = "standby";
+  status.hosts[0].status->store.emplace().has_quorum = true;
+  auto& balancer = status.hosts[3].status->balancer.emplace();
+  balancer.is_running = true;
+  balancer.backends = {{"ccm1", "UP", 0}};
+  return status;
+}
+
+TEST(CheckAnswer, a_healthy_site_passes_every_check) {
+  const auto status = healthy();
+  EXPECT_EQ(missing_for(StepKind::check_agent, "ccm1", status), "");
+  EXPECT_EQ(missing_for(StepKind::check_database, "db1", status), "");
+  EXPECT_EQ(missing_for(StepKind::check_database, "db2", status), "");
+  EXPECT_EQ(missing_for(StepKind::check_manager, "ccm1", status), "");
+  EXPECT_EQ(missing_for(StepKind::check_balancer, "lb1", status), "");
+  EXPECT_EQ(missing_for(StepKind::check_database, "db2", "noise " + api::to_json(status) + "\n"), "");
+}
+
+TEST(CheckAnswer, what_is_missing_is_said) {
+  auto status = healthy();
+  status.summary.members = {"db1"};
+  status.hosts[0].status->store->has_quorum = false;
+  status.hosts[3].status->balancer->backends[0].state = "DOWN";
+  EXPECT_NE(missing_for(StepKind::check_agent, "ccm1", status), "");
+  EXPECT_NE(missing_for(StepKind::check_database, "db2", status), "");
+  EXPECT_NE(missing_for(StepKind::check_manager, "ccm1", status), "");
+  EXPECT_NE(missing_for(StepKind::check_balancer, "lb1", status), "");
+  EXPECT_NE(missing_for(StepKind::check_agent, "nobody", status), "");
+  EXPECT_NE(missing_for(StepKind::check_agent, "ccm1", std::string("gemel: no agent answered")), "");
+}
+
+}  // namespace
+}  // namespace gemel::setup
