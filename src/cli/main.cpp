@@ -28,6 +28,7 @@ struct Arguments {
   ExplainOptions explain;
   RenderOptions render;
   PortsOptions ports;
+  SetupOptions setup;
   std::string ports_output;  // empty: as --output says
 };
 
@@ -133,6 +134,30 @@ void add_ports(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
 }
 
+void add_setup_options(CLI::App& verb, SetupOptions& options) {
+  verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
+  verb.add_option("--state", options.state,
+                  "keys, certificates, pinned host keys, logs (default: /var/lib/gemel/setup/<site>)")
+      ->type_name("DIR");
+  verb.add_option("--key", options.key, "root's private key for the hosts (default: your ssh agent's)")
+      ->type_name("FILE");
+  verb.add_option("--packages", options.packages, "directory with Gemel's package files, for hosts that lack them")
+      ->type_name("DIR");
+  verb.add_option("--port", options.port, "port of the hosts' ssh (default 22)")->type_name("PORT");
+}
+
+void add_setup(CLI::App& app, Arguments& arguments) {
+  auto* plan = app.add_subcommand("plan", "what would have to be done so that the hosts are as the site file says");
+  add_setup_options(*plan, arguments.setup);
+  plan->add_flag("--yes", arguments.setup.is_confirmed, "do not ask whether new hosts' keys are the right ones");
+  plan->footer("Changes no host. Exit code 3: something is in the way; 6: a host cannot be reached.");
+  auto* apply = app.add_subcommand("apply", "do it: install, configure and start what the site file says");
+  add_setup_options(*apply, arguments.setup);
+  apply->add_flag("--yes", arguments.setup.is_confirmed,
+                  "do not ask, neither about new hosts' keys nor about the plan");
+  apply->footer("Safe to run again: it goes on where it was stopped, and does nothing when nothing is to do.");
+}
+
 void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* status =
       app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
@@ -154,6 +179,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
+  add_setup(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -173,6 +199,8 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
+  if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
+  if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =
         ports_outputs.at(arguments.ports_output.empty() ? arguments.output : arguments.ports_output);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -90,6 +91,20 @@ struct PortsOptions {
 };
 /// Prints the port matrix of a site file. `usage` when it has mistakes.
 ExitCode run_ports(const CommonOptions& common, const PortsOptions& options);
+
+struct SetupOptions {
+  std::filesystem::path site_file;
+  std::filesystem::path state;     // empty: /var/lib/gemel/setup/<site>
+  std::filesystem::path key;       // root's private key for the hosts; empty: the user's agent
+  std::filesystem::path packages;  // directory with Gemel's package files; empty: they are installed already
+  std::uint16_t port = 22;         // of the hosts' ssh
+  bool is_confirmed = false;       // do not ask, neither about host keys nor about the plan
+};
+/// Prints the plan. `usage` for mistakes in the site file, `unreachable` or `refused` when something is in the way.
+ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
+/// Carries it out. Codes of run_plan before anything was changed; `failed`, `timed_out`, `unreachable` after a step
+/// failed: doing it again goes on from there.
+ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
 
 ExitCode run_version(const CommonOptions& common);
 

@@ -1,0 +1,80 @@
+#include "cli/plan_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "cli/table.h"
+
+namespace gemel::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::array array_of(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
+
+/// In a narrow table a long list is its first entry and how many more there are.
+std::string changes_text(const std::vector<std::string>& changes, bool is_wide) {
+  if (is_wide || changes.size() <= 2) return join(changes, ", ");
+  return fmt::format("{} and {} more", changes.front(), changes.size() - 1);
+}
+
+}  // namespace
+
+bool is_blocked(const site::Plan& plan) { return std::ranges::any_of(plan.problems, &site::Problem::is_blocking); }
+
+std::string problems_text(const site::Plan& plan) {
+  std::string text;
+  for (const bool blocking : {true, false}) {
+    for (const auto& problem : plan.problems) {
+      if (problem.is_blocking != blocking) continue;
+      text += fmt::format("{}{}: {}\n", blocking ? "" : "warning: ", problem.host, printable(problem.text));
+    }
+  }
+  return text;
+}
+
+std::string plan_table(const std::string& site_name, const site::Plan& plan, bool is_wide, bool use_colour) {
+  if (plan.steps.empty() && !is_blocked(plan)) {
+    return problems_text(plan) + fmt::format("Site {}: nothing to do.\n", site_name);
+  }
+  Table table;
+  table.title = fmt::format("Plan of site {}: {} steps", site_name, plan.steps.size());
+  table.header = {"#", "Step", "Changes", "Restarts"};
+  if (is_wide) table.header.push_back("Needs");
+  std::size_t number = 0;
+  for (const auto& step : plan.steps) {
+    table.rows.push_back({{std::to_string(++number), Colour::faint, true},
+                          {step.id},
+                          {printable(changes_text(step.changes, is_wide))},
+                          {join(step.restarts, ", "), Colour::warning}});
+    if (is_wide) table.rows.back().push_back({join(step.needs, ", "), Colour::faint});
+  }
+  return (plan.steps.empty() ? std::string() : render_table(table, use_colour)) + problems_text(plan);
+}
+
+std::string plan_json(const std::string& site_name, const site::Plan& plan) {
+  json::array steps;
+  for (const auto& step : plan.steps) {
+    steps.push_back({{"id", step.id},
+                     {"host", step.host},
+                     {"kind", to_string(step.kind)},
+                     {"changes", array_of(step.changes)},
+                     {"restarts", array_of(step.restarts)},
+                     {"needs", array_of(step.needs)},
+                     {"undo", step.undo.empty() ? json::value(nullptr) : json::value(step.undo)}});
+  }
+  json::array problems;
+  for (const auto& problem : plan.problems) {
+    problems.push_back({{"code", to_string(problem.code)},
+                        {"host", problem.host},
+                        {"text", problem.text},
+                        {"is_blocking", problem.is_blocking}});
+  }
+  return json::serialize(
+      json::object{{"api_version", "v1"}, {"site", site_name}, {"steps", steps}, {"problems", problems}});
+}
+
+}  // namespace gemel::cli

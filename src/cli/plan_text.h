@@ -1,0 +1,21 @@
+// A plan as a table for people and as JSON for programs. Pure. Neither holds a secret nor the hash of one.
+#pragma once
+
+#include <string>
+
+#include "site/plan.h"
+
+namespace gemel::cli {
+
+/// The steps in their order, then the problems; one sentence when there is nothing to do.
+std::string plan_table(const std::string& site_name, const site::Plan& plan, bool is_wide, bool use_colour);
+
+/// {"api_version", "site", "steps": [{"id", "host", "kind", "changes", "restarts", "needs", "undo"}], "problems":
+/// [{"code", "host", "text", "is_blocking"}]}.
+std::string plan_json(const std::string& site_name, const site::Plan& plan);
+
+/// Problems as sentences, one per line; the blocking ones first.
+std::string problems_text(const site::Plan& plan);
+bool is_blocked(const site::Plan& plan);
+
+}  // namespace gemel::cli

@@ -1,0 +1,49 @@
+#include "cli/plan_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "site/test_facts.h"
+#include "site/test_sites.h"
+
+namespace gemel::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+site::PlanInput bare() { return site::test::bare_input(*site::parse_site(site::test::good_site(), "site.toml").site); }
+
+TEST(PlanText, nothing_to_do_is_one_sentence) {
+  const auto input = site::test::done_input(bare().site);
+  EXPECT_EQ(plan_table("lab", site::make_plan(input), false, false), "Site lab: nothing to do.\n");
+}
+
+TEST(PlanText, a_table_names_steps_in_order_and_a_problem_is_a_line) {
+  auto input = bare();
+  input.facts["db2"].is_reachable = false;
+  input.facts["db2"].why_unreachable = "no route";
+  const auto plan = site::make_plan(input);
+  EXPECT_TRUE(is_blocked(plan));
+  const auto text = plan_table("lab", plan, false, false);
+  EXPECT_THAT(text, HasSubstr("ccm1/packages"));
+  EXPECT_THAT(text, HasSubstr("db2: cannot be reached: no route\n"));
+  EXPECT_LT(text.find("ccm1/packages"), text.find("lb1/balancer-check"));
+}
+
+TEST(PlanText, json_has_ids_needs_and_no_hash_of_a_secret) {
+  const auto input = bare();
+  const auto text = plan_json("lab", site::make_plan(input));
+  const auto value = boost::json::parse(text);
+  EXPECT_EQ(value.at_pointer("/steps/0/id").as_string(), "ccm1/packages");
+  EXPECT_EQ(value.at_pointer("/steps/0/kind").as_string(), "install_packages");
+  EXPECT_TRUE(value.at_pointer("/problems").as_array().empty());
+  for (const auto& [host, files] : input.manifest.hosts)
+    for (const auto& file : files)
+      if (!file.is_directory) EXPECT_THAT(text, Not(HasSubstr(file.sha256)));
+}
+
+}  // namespace
+}  // namespace gemel::cli
