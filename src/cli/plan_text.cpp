@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "cli/table.h"
@@ -28,10 +30,19 @@ bool is_blocked(const site::Plan& plan) { return std::ranges::any_of(plan.proble
 std::string problems_text(const site::Plan& plan) {
   std::string text;
   for (const bool blocking : {true, false}) {
+    // What is the same on several hosts is said once.
+    std::vector<std::pair<std::string, std::vector<std::string>>> sentences;
     for (const auto& problem : plan.problems) {
       if (problem.is_blocking != blocking) continue;
-      text += fmt::format("{}{}: {}\n", blocking ? "" : "warning: ", problem.host, printable(problem.text));
+      const auto same = std::ranges::find(sentences, problem.text, [](const auto& entry) { return entry.first; });
+      if (same == sentences.end()) {
+        sentences.push_back({problem.text, {problem.host}});
+      } else {
+        same->second.push_back(problem.host);
+      }
     }
+    for (const auto& [sentence, hosts] : sentences)
+      text += fmt::format("{}{}: {}\n", blocking ? "" : "warning: ", join(hosts, ", "), printable(sentence));
   }
   return text;
 }

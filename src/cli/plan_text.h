@@ -14,7 +14,7 @@ std::string plan_table(const std::string& site_name, const site::Plan& plan, boo
 /// [{"code", "host", "text", "is_blocking"}]}.
 std::string plan_json(const std::string& site_name, const site::Plan& plan);
 
-/// Problems as sentences, one per line; the blocking ones first.
+/// Problems as sentences, one per line, each with all its hosts; the blocking ones first.
 std::string problems_text(const site::Plan& plan);
 bool is_blocked(const site::Plan& plan);
 

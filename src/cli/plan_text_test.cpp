@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "site/test_facts.h"
@@ -31,6 +32,14 @@ TEST(PlanText, a_table_names_steps_in_order_and_a_problem_is_a_line) {
   EXPECT_THAT(text, HasSubstr("ccm1/packages"));
   EXPECT_THAT(text, HasSubstr("db2: cannot be reached: no route\n"));
   EXPECT_LT(text.find("ccm1/packages"), text.find("lb1/balancer-check"));
+}
+
+TEST(PlanText, what_is_the_same_on_several_hosts_is_said_once) {
+  auto input = bare();
+  for (auto& [host, facts] : input.facts) facts.resolved.clear();
+  const auto text = problems_text(site::make_plan(input));
+  EXPECT_THAT(text, testing::StartsWith("warning: ccm1, ccm2, db1, db2, lb1: mgmt.lab.test is not known"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1);
 }
 
 TEST(PlanText, json_has_ids_needs_and_no_hash_of_a_secret) {

@@ -64,7 +64,11 @@ std::expected<std::unique_ptr<SetupSession>, ExitCode> SetupSession::open(const 
       options.state.empty() ? std::filesystem::path("/var/lib/gemel/setup") / site->name : options.state);
   if (auto status = make_state(state); !status) return std::unexpected(give_up(status.error()));
   auto lock = site::DirectoryLock::take(state);
-  if (!lock) return std::unexpected(give_up(lock.error().with("another run of the setup")));
+  if (!lock) {
+    if (lock.error().code != ErrorCode::conflict) return std::unexpected(give_up(lock.error()));
+    complain(fmt::format("another run of the setup works in {}", state.string()));
+    return std::unexpected(ExitCode::refused);
+  }
   std::unique_ptr<SetupSession> session(new SetupSession(options, state, *std::move(lock)));
   auto& input = session->input_;
   input.site = *std::move(site);

@@ -42,12 +42,11 @@ class UnnamedFile {
   bool is_complete_ = false;
 };
 
-Error connection_error(const std::string& host, const std::string& output) {
+Error connection_error(const std::string& output) {
   const std::string said(trim(output));
   const bool is_denied = said.contains("Permission denied") || said.contains("Host key verification failed") ||
                          said.contains("IDENTIFICATION HAS CHANGED");
-  return {is_denied ? ErrorCode::denied : ErrorCode::unavailable,
-          fmt::format("{}: {}", host, said.empty() ? "the connection failed" : said), 0};
+  return {is_denied ? ErrorCode::denied : ErrorCode::unavailable, said.empty() ? "the connection failed" : said, 0};
 }
 
 }  // namespace
@@ -114,8 +113,8 @@ runtime::Task<Result<runtime::CommandResult>> SshRemote::run(std::string host, R
     spec.input = text.path();
   }
   auto result = co_await runtime::run_command(std::move(spec), command.limit);
-  if (!result) co_return std::unexpected(result.error().with(host));
-  if (result->exit_code == ssh_failed) co_return std::unexpected(connection_error(host, result->output));
+  if (!result) co_return std::unexpected(result.error());
+  if (result->exit_code == ssh_failed) co_return std::unexpected(connection_error(result->output));
   co_return result;
 }
 
