@@ -24,7 +24,7 @@ fact() { line=fact; for word in "$@"; do line="$line$t$word"; done; printf '%s\n
 has() { command -v "$1" >/dev/null 2>&1; }
 ask_file() {
   if [ -d "$1" ]; then fact directory "$1" $(stat -c '%a %U %G' "$1")
-  elif [ -f "$1" ]; then sum=$(sha256sum <"$1") && fact file "$1" "${sum%% *}" $(stat -c '%a %U %G' "$1"); fi
+  elif [ -f "$1" ]; then sum=$(sha256sum <"$1") && fact file "$1" "${sum%% *}" $(stat -c '%a %U %G %Y' "$1"); fi
 }
 ask_name() { getent ahosts "$1" | awk '{print $1}' | sort -u | while read -r address; do fact resolved "$1" "$address"; done; }
 ask_package() {
@@ -33,7 +33,11 @@ ask_package() {
 }
 ask_unit() {
   has systemctl || return 0
-  systemctl is-active --quiet "$1" 2>/dev/null && fact running "$1"
+  if systemctl is-active --quiet "$1" 2>/dev/null; then
+    fact running "$1"
+    since=$(systemctl show --property=ExecMainStartTimestamp --value "$1" 2>/dev/null)
+    [ -n "$since" ] && since=$(date -d "$since" +%s 2>/dev/null) && fact started "$1" "$since"
+  fi
   systemctl is-enabled --quiet "$1" 2>/dev/null && fact enabled "$1"
 }
 ask_firewall() {
@@ -74,6 +78,13 @@ fi
 fact end
 )sh";
 
+/// 0 for what is no number: not known.
+std::int64_t number_of(const std::string& text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 /// Reads one line's fields into the facts; what is not understood is passed over.
 class FactReader {
  public:
@@ -87,18 +98,19 @@ class FactReader {
   void read_text(const std::string& what, const std::string& value);
 };
 
-/// fact, "file", path, sha256, mode, owner, group; a directory has no sha256.
+/// fact, "file", path, sha256, mode, owner, group, time of its content; a directory has neither the hash nor the time.
 void FactReader::read_file(const std::vector<std::string>& words) {
   const bool is_directory = words[1] == "directory";
   site::FileFact file;
   file.is_directory = is_directory;
   // stat's fields are apart by blanks where the shell split them, so each is a word of its own.
   const std::size_t first = is_directory ? 3 : 4;
-  if (words.size() != first + 3) return;
+  if (words.size() != first + (is_directory ? 3 : 4)) return;
   if (!is_directory) file.sha256 = words[3];
   std::from_chars(words[first].data(), words[first].data() + words[first].size(), file.mode, 8);
   file.owner = words[first + 1];
   file.group = words[first + 2];
+  if (!is_directory) file.changed = number_of(words[first + 3]);
   facts.files[words[2]] = std::move(file);
 }
 
@@ -126,6 +138,7 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words[1] == "data") facts.has_data_directory = true;
   if (words.size() == 3) read_text(words[1], words[2]);
   if (words.size() != 4) return;
+  if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];
   if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
 }

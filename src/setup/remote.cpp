@@ -18,6 +18,11 @@ if [ "$(stat -c %s "$new")" != "$size" ]; then
   echo "$target: the content came incompletely" >&2
   exit 1
 fi
+if [ -f "$target" ] && [ ! -L "$target" ] && cmp -s "$new" "$target"; then
+  chown "$owner" "$target"
+  chmod "$mode" "$target"
+  exit 0
+fi
 chown "$owner" "$new"
 chmod "$mode" "$new"
 sync "$new"

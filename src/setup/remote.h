@@ -41,7 +41,9 @@ class Remote {
 std::string shell_quoted(const std::string& word);
 
 /// The command that gives `path` this content whole or not at all, with owner ("root:root") and mode before it has its
-/// name. `size` in bytes: what a broken connection cut short is not taken. The content is the caller's to set as input.
+/// name. `size` in bytes: what a broken connection cut short is not taken. A file
+/// that has the content keeps its time, so that nobody reads it again for another owner or mode. The content is the
+/// caller's to set as input.
 RemoteCommand put_command(const std::string& path, unsigned mode, const std::string& owner, std::size_t size);
 
 /// A constant script for `sh` with its arguments as $1, $2, …

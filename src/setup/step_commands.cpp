@@ -146,6 +146,12 @@ Commands start(std::string_view unit, bool is_waited_for) {
   return {systemctl({"--quiet", "enable", name}), systemctl({"start", name})};
 }
 
+/// Enabled too: it costs nothing, and a unit that somebody started by hand comes back after a boot.
+Commands restart(std::string_view unit) {
+  const std::string name(unit);
+  return {systemctl({"--quiet", "enable", name}), systemctl({"restart", name})};
+}
+
 }  // namespace
 
 bool is_check(StepKind kind) {
@@ -171,9 +177,9 @@ Result<Commands> commands_of(const Step& step, const std::string& site_name) {
     case StepKind::start_manager:
       return start(site::manager_unit, true);
     case StepKind::restart_agent:
-      return Commands{systemctl({"restart", std::string(site::agent_unit)})};
+      return restart(site::agent_unit);
     case StepKind::restart_manager:
-      return Commands{systemctl({"restart", std::string(site::manager_unit)})};
+      return restart(site::manager_unit);
     case StepKind::check_agent:
     case StepKind::check_database:
     case StepKind::check_manager:

@@ -82,19 +82,21 @@ TEST(StepCommands, never_a_data_directory_among_the_arguments) {
 TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   const auto facts = parse_facts(
       "warning: something\nfact\tname\tdb1\nfact\tsystem\tdebian 12\n"
-      "fact\tfile\t/etc/gemel/host.toml\tabc\t644\troot\troot\nfact\tdirectory\t/etc/gemel\t755\troot\troot\n"
-      "fact\tpackage\tgemel\t1.0\nfact\trunning\tgemeld.service\nfact\tenabled\tgemeld.service\n"
+      "fact\tfile\t/etc/gemel/host.toml\tabc\t644\troot\troot\t17\nfact\tdirectory\t/etc/gemel\t755\troot\troot\n"
+      "fact\tpackage\tgemel\t1.0\nfact\trunning\tgemeld.service\nfact\tstarted\tgemeld."
+      "service\t18\nfact\tenabled\tgemeld.service\n"
       "fact\tresolved\tdb2\t10.0.0.2\nfact\tresolved\tdb2\tfd00::2\nfact\tlistening\t22\nfact\tfirewall\tnftables\n"
       "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
   EXPECT_EQ(facts->system, "debian 12");
-  EXPECT_EQ(facts->files.at("/etc/gemel/host.toml"), (site::FileFact{false, "abc", 0644, "root", "root"}));
+  EXPECT_EQ(facts->files.at("/etc/gemel/host.toml"), (site::FileFact{false, "abc", 0644, "root", "root", 17}));
   EXPECT_EQ(facts->files.at("/etc/gemel"), (site::FileFact{true, "", 0755, "root", "root"}));
   EXPECT_EQ(facts->resolved.at("db2").size(), 2U);
   EXPECT_TRUE(facts->listening.contains(22));
   EXPECT_TRUE(facts->has_data_directory && facts->is_primary);
   EXPECT_EQ(facts->site_id, "id-1");
+  EXPECT_EQ(facts->started.at("gemeld.service"), 18);
 }
 
 TEST(HostFacts, an_answer_without_its_end_is_corrupt) {

@@ -20,6 +20,7 @@ struct FileFact {
   mode_t mode = 0;
   std::string owner;
   std::string group;
+  std::int64_t changed = 0;  // when its content got here: seconds since 1970, by the host's clock; 0: not known
   bool operator==(const FileFact&) const = default;
 };
 
@@ -32,6 +33,7 @@ struct HostFacts {
   std::map<std::string, FileFact> files;           // those that were asked for and are there, by path
   std::set<std::string> running_units;             // of those that matter here, e.g. "gemeld.service"
   std::set<std::string> enabled_units;             // likewise
+  std::map<std::string, std::int64_t> started;     // running unit to when its program was started; as FileFact::changed
   std::set<std::uint16_t> listening;               // TCP ports with a listener that is not on loopback alone
   FirewallKind firewall = FirewallKind::nftables;  // firewalld only while it runs
   std::vector<std::string> firewall_rules;         // nftables: chains of our table; firewalld: permanent rich rules

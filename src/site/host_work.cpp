@@ -70,7 +70,9 @@ Step hosts_step(const Site& site, const HostWork& work) {
 bool is_laid(const HostFacts& facts, const ManifestFile& file) {
   const auto found = facts.files.find(file.path);
   if (found == facts.files.end()) return false;
-  return found->second == FileFact{file.is_directory, file.sha256, file.mode, file.owner, file.group};
+  const auto& fact = found->second;
+  return fact.is_directory == file.is_directory && fact.sha256 == file.sha256 && fact.mode == file.mode &&
+         fact.owner == file.owner && fact.group == file.group;
 }
 
 bool has_content(const HostFacts& facts, const ManifestFile& file) {
@@ -107,25 +109,35 @@ Step firewall_step(const Site& site, const HostWork& work) {
   return step;
 }
 
+/// The file got its content after the unit's program was started: an earlier run was stopped between the two.
+bool is_unread(const HostFacts& facts, const ManifestFile& file, std::string_view unit) {
+  const auto found = facts.files.find(file.path);
+  const auto start = facts.started.find(std::string(unit));
+  return found != facts.files.end() && start != facts.started.end() && found->second.changed > start->second;
+}
+
 Step files_step(const PlanInput& input, HostWork& work) {
   auto step = step_of(*work.host, StepKind::lay_files, "files");
   for (const auto& file : input.manifest.hosts.at(work.host->name)) {
-    if (is_laid(*work.facts, file)) continue;
-    step.files.push_back(file);
-    step.changes.push_back("lays " + file.path);
+    if (!is_laid(*work.facts, file)) {
+      step.files.push_back(file);
+      step.changes.push_back("lays " + file.path);
+    }
+    if (file.is_directory) continue;
     // Another owner or mode is set in place; nobody must read the file again for that.
-    if (file.is_directory || has_content(*work.facts, file)) continue;
+    const bool is_new = !has_content(*work.facts, file);
     const auto readers = readers_of(file.path, work.host->concepts);
-    work.must_restart_agent = work.must_restart_agent || readers.agent;
-    work.must_restart_manager = work.must_restart_manager || readers.manager;
+    if (readers.agent && (is_new || is_unread(*work.facts, file, agent_unit))) work.must_restart_agent = true;
+    if (readers.manager && (is_new || is_unread(*work.facts, file, manager_unit))) work.must_restart_manager = true;
   }
   return step;
 }
 
-/// A unit is up when it runs and would run again after a boot.
-bool is_up(const HostFacts& facts, std::string_view unit) {
-  const std::string name(unit);
-  return facts.running_units.contains(name) && facts.enabled_units.contains(name);
+bool runs(const HostFacts& facts, std::string_view unit) { return facts.running_units.contains(std::string(unit)); }
+
+/// Runs now, but would not after a boot.
+bool lacks_enabling(const HostFacts& facts, std::string_view unit) {
+  return runs(facts, unit) && !facts.enabled_units.contains(std::string(unit));
 }
 
 }  // namespace
@@ -159,8 +171,10 @@ HostWork work_of(const PlanInput& input, const Host& host) {
   HostWork work;
   work.host = &host;
   work.facts = &input.facts.at(host.name);
-  work.is_agent_up = is_up(*work.facts, agent_unit);
-  work.is_manager_up = is_up(*work.facts, manager_unit);
+  work.is_agent_up = runs(*work.facts, agent_unit);
+  work.is_manager_up = runs(*work.facts, manager_unit);
+  work.must_enable_agent = lacks_enabling(*work.facts, agent_unit);
+  work.must_enable_manager = host.concepts.manager && lacks_enabling(*work.facts, manager_unit);
   auto packages = packages_step(input, work);
   if (!packages.changes.empty()) work.prepare.push_back(std::move(packages));
   if (!resolves_all(input.site, work)) work.prepare.push_back(hosts_step(input.site, work));

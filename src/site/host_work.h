@@ -24,9 +24,11 @@ std::vector<std::string> own_packages(const Concepts& concepts);
 struct HostWork {
   const Host* host = nullptr;
   const HostFacts* facts = nullptr;
-  std::vector<Step> prepare;   // packages, hosts, firewall, files: in this order; without needs
-  bool is_agent_up = false;    // enabled and running
-  bool is_manager_up = false;  // likewise
+  std::vector<Step> prepare;       // packages, hosts, firewall, files: in this order; without needs
+  bool is_agent_up = false;        // runs
+  bool is_manager_up = false;      // likewise
+  bool must_enable_agent = false;  // runs, but would not after a boot
+  bool must_enable_manager = false;
   bool must_restart_agent = false;
   bool must_restart_manager = false;
 };

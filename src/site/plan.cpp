@@ -228,11 +228,15 @@ void Planner::change_one(HostWork& work) {
     if (waits_for_turn(work, step) && step.kind == StepKind::install_packages) next(step);
   if (work.is_agent_up && work.must_restart_agent && !restarted.contains(std::string(agent_unit)))
     next(unit_step(work, StepKind::restart_agent));
+  else if (work.must_enable_agent)
+    next(unit_step(work, StepKind::start_agent));
   if (restarted.contains(std::string(agent_unit))) {
     next(check_step(work, concepts.database ? StepKind::check_database : StepKind::check_agent));
   }
   if (work.is_manager_up && work.must_restart_manager && !restarted.contains(std::string(manager_unit)))
     next(unit_step(work, StepKind::restart_manager));
+  else if (work.must_enable_manager)
+    next(unit_step(work, StepKind::start_manager));
   if (restarted.contains(std::string(manager_unit))) next(check_step(work, StepKind::check_manager));
   if (concepts.balancer && restarted.contains(std::string(agent_unit)))
     next(check_step(work, StepKind::check_balancer));

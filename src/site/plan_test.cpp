@@ -192,6 +192,28 @@ TEST(Plan, a_manager_that_does_not_run_yet_gets_its_files_before_it_starts) {
   EXPECT_THAT(ids(plan), ElementsAre("ccm1/files", "ccm1/manager", "ccm1/manager-check"));
 }
 
+TEST(Plan, what_runs_and_is_not_enabled_is_enabled_and_restarted_only_for_a_file) {
+  auto input = test::done_input(five());
+  input.facts["db1"].enabled_units.erase(std::string(agent_unit));
+  auto plan = make_plan(input);
+  EXPECT_THAT(ids(plan), ElementsAre("db1/agent"));
+  EXPECT_THAT(step_of(plan, "db1/agent").restarts, IsEmpty());
+  input.facts["db1"].files["/etc/gemel/host.toml"].sha256 = "old";
+  plan = make_plan(input);
+  EXPECT_THAT(ids(plan), ElementsAre("db1/files", "db1/agent", "db1/database-check"));
+  EXPECT_EQ(step_of(plan, "db1/agent").kind, StepKind::restart_agent);
+}
+
+TEST(Plan, a_run_that_was_stopped_between_files_and_restart_restarts) {
+  auto input = test::done_input(five());
+  auto& facts = input.facts["ccm1"];
+  facts.files["/etc/gemel/pki/web.key"].changed = 200;
+  facts.started = {{std::string(agent_unit), 100}, {std::string(manager_unit), 100}};
+  EXPECT_THAT(ids(make_plan(input)), ElementsAre("ccm1/manager", "ccm1/manager-check"));
+  facts.started[std::string(manager_unit)] = 200;
+  EXPECT_THAT(ids(make_plan(input)), IsEmpty());
+}
+
 TEST(Plan, a_plan_cut_at_any_step_ends_with_zero_steps) {
   auto input = test::bare_input(five());
   const auto done = test::done_input(five());
