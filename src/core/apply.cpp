@@ -120,6 +120,7 @@ void apply_facts(State& state, const PostgresFacts& facts) {
   if (state.facts.run == PostgresRun::unknown) state.not_receiving_since = state.now;
   state.facts = facts;
   state.is_directory_seen = true;
+  if (is_running(facts.run)) state.confirmed = Revision{};  // what runs can be added
   if (facts.is_answering) state.facts_at = state.now;
   if (facts.run == PostgresRun::primary) {
     // A server too busy to answer says nothing about its standbys; a dead disk is the write probe's business.
@@ -258,6 +259,7 @@ void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded
     return end_promote(state, *promote, is_done, ended.payload);
   if (const auto* start = std::get_if<action::StartPostgres>(&kind)) {
     state.is_crash_unclean = state.is_crash_unclean || !is_done;
+    state.confirmed = Revision{};
     if (!is_done) return;
     state.facts.run = PostgresRun::standby;
     state.facts.upstream = start->upstream;

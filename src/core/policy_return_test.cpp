@@ -176,6 +176,15 @@ TEST(Policy, makes_sure_that_no_add_is_on_its_way_before_it_replaces_its_directo
   }
 }
 
+// Seed 42670: what it had made sure of before its last copy was still true of the record, not of the server since.
+TEST(Policy, makes_sure_again_once_its_server_has_run) {
+  State state = standby({db1});
+  state.facts.timeline = 6;
+  state.facts.is_receiving = false;
+  EXPECT_EQ(after(state, event::PostgresSeen{state.facts}).last(), "stop_other_fork");
+  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "confirm_out");
+}
+
 // Found by the simulator, with people: seed 253681. pg_rewind sees no fork where two have one number.
 TEST(Policy, copies_what_was_promoted_by_hand_before_it_was_stopped) {
   State state = standby({db1});

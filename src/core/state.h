@@ -125,7 +125,7 @@ struct State {
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
   std::optional<TimePoint> older_since;  // answers show an older record: they are stale, or etcd has lost what it had
   bool has_lost_record = false;          // ... and this is proven: until the very record that is known is there again
-  Revision confirmed;                    // of the record as this run last wrote it without a change
+  Revision confirmed;                    // of the record as this run wrote it without a change since PostgreSQL ended
 
   // heartbeats
   std::map<NodeId, PeerState> peers;
