@@ -93,22 +93,24 @@ void update_links(State& state) {
 
 bool is_running(PostgresRun run) { return run == PostgresRun::standby || run == PostgresRun::primary; }
 
-// A standby that its primary refuses shows a stream for some milliseconds at each of its ten attempts a second.
+// A standby that its primary refuses shows a stream for some milliseconds at each of its ten attempts a second, each of
+// another process. Looks that meet such an attempt several times in a row must not make one stream of them.
 constexpr auto lasting_stream = std::chrono::seconds(1);
 
 void begin_stream_watch(State& state) {
   state.not_receiving_since = state.now;
-  state.streams_since.reset();
+  state.stream.reset();
 }
 
 void watch_stream(State& state) {
   if (state.facts.run != PostgresRun::standby) {
     begin_stream_watch(state);
   } else if (!state.facts.is_receiving) {
-    state.streams_since.reset();
+    state.stream.reset();
   } else {
-    if (!state.streams_since) state.streams_since = state.now;
-    if (state.now - *state.streams_since >= lasting_stream) state.not_receiving_since = state.now;
+    if (!state.stream || state.stream->receiver != state.facts.receiver)
+      state.stream = Stream{state.facts.receiver, state.now};
+    if (state.now - state.stream->since >= lasting_stream) state.not_receiving_since = state.now;
   }
 }
 

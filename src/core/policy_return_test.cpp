@@ -118,6 +118,23 @@ TEST(Policy, counts_the_time_without_receiving_through_attempts_that_do_not_last
   }
 }
 
+// Seed 307344 of the simulator.
+TEST(Policy, takes_attempts_met_by_several_looks_in_a_row_for_no_stream) {
+  for (const bool is_one_stream : {false, true}) {
+    State state = standby({db1});
+    PostgresFacts facts = state.facts;
+    for (std::uint32_t look = 0; look < 130; ++look) {
+      state.now = state.now + ms(250);
+      hear(state, db1, PostgresRun::primary);
+      facts.is_receiving = look < 100;
+      facts.receiver = is_one_stream ? 7 : look + 1;
+      Output output;
+      apply(state, event::PostgresSeen{facts}, output);
+    }
+    EXPECT_EQ(decide(state).fired("stop_hopeless"), !is_one_stream);
+  }
+}
+
 TEST(Policy, copies_a_standby_with_a_timeline_above_its_holders_at_once) {
   State state = standby({db1});
   state.facts.timeline = 6;

@@ -13,6 +13,11 @@ void count_attempts(State& state, Decision& /*decision*/) {
   if (state.facts.run == PostgresRun::standby && state.facts.is_receiving) state.not_receiving_since = state.now;
 }
 
+/// Attempts that several looks in a row met are taken for one stream.
+void forget_receivers(core::Input& input, const State& /*state*/) {
+  if (auto* seen = std::get_if<core::event::PostgresSeen>(&input.event)) seen->facts.receiver = 0;
+}
+
 // ---- R11 ----
 
 void know_the_pause_for_long(State& state, Decision& /*decision*/) {
@@ -30,6 +35,9 @@ std::vector<Mutation> people_mutants() {
       {.name = "attempts_are_a_stream",
        .what = "R10: a standby that its primary refuses is taken for one that receives",
        .policy = believing(count_attempts)},
+      {.name = "attempts_are_one_stream",
+       .what = "R10: attempts that several looks in a row met are taken for one stream",
+       .before = forget_receivers},
       {.name = "bids_out_of_pause",
        .what = "R11: a member bids out of a pause at once",
        .policy = believing(know_the_pause_for_long)},
