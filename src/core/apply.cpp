@@ -93,22 +93,24 @@ void update_links(State& state) {
 
 bool is_running(PostgresRun run) { return run == PostgresRun::standby || run == PostgresRun::primary; }
 
-// A standby that its primary refuses shows a stream for some milliseconds at each of its ten attempts a second.
+// A standby that its primary refuses shows a stream for some milliseconds at each of its ten attempts a second, each of
+// another process. Looks that meet such an attempt several times in a row must not make one stream of them.
 constexpr auto lasting_stream = std::chrono::seconds(1);
 
 void begin_stream_watch(State& state) {
   state.not_receiving_since = state.now;
-  state.streams_since.reset();
+  state.stream.reset();
 }
 
 void watch_stream(State& state) {
   if (state.facts.run != PostgresRun::standby) {
     begin_stream_watch(state);
   } else if (!state.facts.is_receiving) {
-    state.streams_since.reset();
+    state.stream.reset();
   } else {
-    if (!state.streams_since) state.streams_since = state.now;
-    if (state.now - *state.streams_since >= lasting_stream) state.not_receiving_since = state.now;
+    if (!state.stream || state.stream->receiver != state.facts.receiver)
+      state.stream = Stream{state.facts.receiver, state.now};
+    if (state.now - state.stream->since >= lasting_stream) state.not_receiving_since = state.now;
   }
 }
 
@@ -120,6 +122,7 @@ void apply_facts(State& state, const PostgresFacts& facts) {
   if (state.facts.run == PostgresRun::unknown) state.not_receiving_since = state.now;
   state.facts = facts;
   state.is_directory_seen = true;
+  if (is_running(facts.run)) state.confirmed = Revision{};  // what runs can be added
   if (facts.is_answering) state.facts_at = state.now;
   if (facts.run == PostgresRun::primary) {
     // A server too busy to answer says nothing about its standbys; a dead disk is the write probe's business.
@@ -258,6 +261,7 @@ void end_postgres(State& state, const ActionKind& kind, const event::ActionEnded
     return end_promote(state, *promote, is_done, ended.payload);
   if (const auto* start = std::get_if<action::StartPostgres>(&kind)) {
     state.is_crash_unclean = state.is_crash_unclean || !is_done;
+    state.confirmed = Revision{};
     if (!is_done) return;
     state.facts.run = PostgresRun::standby;
     state.facts.upstream = start->upstream;

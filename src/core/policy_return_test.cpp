@@ -118,6 +118,23 @@ TEST(Policy, counts_the_time_without_receiving_through_attempts_that_do_not_last
   }
 }
 
+// Seed 307344 of the simulator.
+TEST(Policy, takes_attempts_met_by_several_looks_in_a_row_for_no_stream) {
+  for (const bool is_one_stream : {false, true}) {
+    State state = standby({db1});
+    PostgresFacts facts = state.facts;
+    for (std::uint32_t look = 0; look < 130; ++look) {
+      state.now = state.now + ms(250);
+      hear(state, db1, PostgresRun::primary);
+      facts.is_receiving = look < 100;
+      facts.receiver = is_one_stream ? 7 : look + 1;
+      Output output;
+      apply(state, event::PostgresSeen{facts}, output);
+    }
+    EXPECT_EQ(decide(state).fired("stop_hopeless"), !is_one_stream);
+  }
+}
+
 TEST(Policy, copies_a_standby_with_a_timeline_above_its_holders_at_once) {
   State state = standby({db1});
   state.facts.timeline = 6;
@@ -174,6 +191,15 @@ TEST(Policy, makes_sure_that_no_add_is_on_its_way_before_it_replaces_its_directo
     EXPECT_EQ(end(added, Slot::store, Certainty::refused, view).last(),
               has_data ? "wait_to_be_cut" : "member_without_data");
   }
+}
+
+// Seed 42670: what it had made sure of before its last copy was still true of the record, not of the server since.
+TEST(Policy, makes_sure_again_once_its_server_has_run) {
+  State state = standby({db1});
+  state.facts.timeline = 6;
+  state.facts.is_receiving = false;
+  EXPECT_EQ(after(state, event::PostgresSeen{state.facts}).last(), "stop_other_fork");
+  EXPECT_EQ(end(state, Slot::postgres, Certainty::done).last(), "confirm_out");
 }
 
 // Found by the simulator, with people: seed 253681. pg_rewind sees no fork where two have one number.

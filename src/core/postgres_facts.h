@@ -38,6 +38,7 @@ struct PostgresFacts {
   std::uint32_t timeline = 0;  // of the running server, else of the control file
   Lsn wal_end;  // primary: flushed; standby: received and flushed or replayed, whichever is more; stopped: best known
   bool is_receiving = false;          // standby: a WAL receiver is streaming
+  std::uint32_t receiver = 0;         // which one: its process, another one for every connection; 0: unknown
   NodeId upstream;                    // standby: the node that primary_conninfo names; empty for nobody
   std::vector<StandbyLink> standbys;  // primary only
   NodeSet names;                      // synchronous standbys in the configuration file

@@ -81,7 +81,8 @@ struct HistoryEntry {
 };
 
 /// The number of the timeline that the holder of an epoch writes: no other epoch's is the same, on whatever fork it
-/// began. Even: a server promoted by hand counts on by one and gets a number that no epoch has.
+/// began. Even: a server promoted by hand counts on by one and gets a number that no epoch has, unless it is promoted
+/// by hand a second time (docs/gaps.md).
 constexpr std::uint32_t timeline_of(Epoch epoch) { return static_cast<std::uint32_t>(2 * epoch.value); }
 
 /// What one read of the store, or the answer of a refused transaction, tells. No record: `record` is empty.

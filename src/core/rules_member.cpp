@@ -51,7 +51,7 @@ bool may_replace(const State& state) {
 }
 
 /// R10: an add that was on its way is void since this run wrote the record again; the next one waits for a flush of
-/// this very server.
+/// this very server, which does not run.
 bool is_surely_out(const State& state) { return state.confirmed == state.revision(); }
 
 bool is_stuck(const State& state, Duration limit) {

@@ -57,6 +57,12 @@ struct LinkState {
   std::optional<TimePoint> caught_up;  // it has flushed all that was written by then
 };
 
+/// A standby's stream as the looks at it show it.
+struct Stream {
+  std::uint32_t receiver = 0;
+  TimePoint since;  // the first look that saw this receiver, and every one after it
+};
+
 /// R11: the present pause as this run knows it.
 struct PauseWatch {
   std::string id;
@@ -125,7 +131,7 @@ struct State {
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
   std::optional<TimePoint> older_since;  // answers show an older record: they are stale, or etcd has lost what it had
   bool has_lost_record = false;          // ... and this is proven: until the very record that is known is there again
-  Revision confirmed;                    // of the record as this run last wrote it without a change
+  Revision confirmed;                    // of the record as this run wrote it without a change since PostgreSQL ended
 
   // heartbeats
   std::map<NodeId, PeerState> peers;
@@ -145,10 +151,10 @@ struct State {
   bool is_checkpointed = false;   // after the promotion of `promoted`
   bool is_cut = false;       // S was cut to the holder (R2) after that promotion, or the promotion was not ours to make
   bool must_rewind = false;  // WAL beyond the fork although it never served (failure mode 19)
-  bool is_directory_seen = false;          // looked at since PostgreSQL here ended
-  bool must_clone = false;                 // the holder no longer has the WAL this standby needs
-  TimePoint not_receiving_since;           // looks at it in between do not count unless the stream lasted
-  std::optional<TimePoint> streams_since;  // every look at this standby since then saw it receive
+  bool is_directory_seen = false;  // looked at since PostgreSQL here ended
+  bool must_clone = false;         // the holder no longer has the WAL this standby needs
+  TimePoint not_receiving_since;   // looks at it in between do not count unless the stream lasted
+  std::optional<Stream> stream;    // empty: the last look did not see it receive
   TimePoint postgres_retry_at;
   Duration postgres_backoff{0};
   TimePoint store_retry_at;

@@ -30,8 +30,8 @@ BOOST_DESCRIBE_STRUCT(HistoryEntry, (), (epoch, node, complete, timeline, switch
 BOOST_DESCRIBE_STRUCT(StoreView, (), (record, history))
 BOOST_DESCRIBE_STRUCT(StandbyLink, (), (node, is_streaming, flush_lsn))
 BOOST_DESCRIBE_STRUCT(PostgresFacts, (),
-                      (run, is_answering, system_id, timeline, wal_end, is_receiving, upstream, standbys, names, served,
-                       bootstrap_pending, was_primary, write_probe_age))
+                      (run, is_answering, system_id, timeline, wal_end, is_receiving, receiver, upstream, standbys,
+                       names, served, bootstrap_pending, was_primary, write_probe_age))
 BOOST_DESCRIBE_STRUCT(Beat, (),
                       (epoch, holder, revision, state, run, timeline, wal_end, is_receiving, service_reachable,
                        service_total))

@@ -31,6 +31,7 @@ BOOST_DESCRIBE_STRUCT(PeerState, (), (heard_at, confirmed, beat, service_since))
 BOOST_DESCRIBE_STRUCT(PendingSwap, (), (swap, is_in_flight, sent, was_unknown))
 BOOST_DESCRIBE_STRUCT(AddProcedure, (), (node, started, mark))
 BOOST_DESCRIBE_STRUCT(HandOver, (), (to, stage, started, cause))
+BOOST_DESCRIBE_STRUCT(Stream, (), (receiver, since))
 BOOST_DESCRIBE_STRUCT(PauseWatch, (), (id, known, sent))
 BOOST_DESCRIBE_STRUCT(LinkState, (), (since, is_streaming, flush_lsn, progressed, target, target_set, caught_up))
 BOOST_DESCRIBE_STRUCT(InFlight, (), (id, kind))
@@ -50,7 +51,7 @@ void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
          owns_bootstrap, record_since, learnt, pause, resigned_at, older_since, has_lost_record, confirmed, peers,
          heard, count_start, is_quiesced, service, facts, facts_at, links, names, promoted, fork, is_crash_unclean,
-         is_checkpointed, is_cut, must_rewind, is_directory_seen, must_clone, not_receiving_since, streams_since,
+         is_checkpointed, is_cut, must_rewind, is_directory_seen, must_clone, not_receiving_since, stream,
          postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opening_since,
          gate_failed_until, shut_asked, opened, has_opened, shut_since, refreshed_until, address_epoch,
          may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping, slots, next_action,
@@ -93,7 +94,7 @@ void for_each_member(State& state, Visit visit) {
   visit("is_directory_seen", is_directory_seen);
   visit("must_clone", must_clone);
   visit("not_receiving_since", not_receiving_since);
-  visit("streams_since", streams_since);
+  visit("stream", stream);
   visit("postgres_retry_at", postgres_retry_at);
   visit("postgres_backoff", postgres_backoff);
   visit("store_retry_at", store_retry_at);

@@ -89,7 +89,7 @@ void add_force(Random& random, Plan& plan) {
 
 void add_people(Plan& plan, std::uint64_t seed) {
   Random random(seed * 0xA24BAED4963EE407U + 5);
-  plan.conditions.refused_look_percent = 10;
+  plan.conditions.refused_look_percent = 40;
   if (is_one_in(random, 2)) return;
   const std::size_t hosts = plan.conditions.hosts;
   if (is_one_in(random, 2)) {

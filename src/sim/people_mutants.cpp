@@ -13,15 +13,9 @@ void count_attempts(State& state, Decision& /*decision*/) {
   if (state.facts.run == PostgresRun::standby && state.facts.is_receiving) state.not_receiving_since = state.now;
 }
 
-/// What was there before a copy is believed of the copy. A standby has no use for `fork`: it remembers it here.
-void keep_the_timeline(State& state, Decision& /*decision*/) {
-  if (state.is_holder()) return;
-  if (state.facts.timeline != 0) {
-    state.fork = core::payload::Promoted{state.facts.timeline, state.facts.wal_end};
-  } else if (state.fork) {
-    state.facts.timeline = state.fork->timeline;
-    state.facts.wal_end = state.fork->switch_lsn;
-  }
+/// Attempts that several looks in a row met are taken for one stream.
+void forget_receivers(core::Input& input, const State& /*state*/) {
+  if (auto* seen = std::get_if<core::event::PostgresSeen>(&input.event)) seen->facts.receiver = 0;
 }
 
 // ---- R11 ----
@@ -41,9 +35,9 @@ std::vector<Mutation> people_mutants() {
       {.name = "attempts_are_a_stream",
        .what = "R10: a standby that its primary refuses is taken for one that receives",
        .policy = believing(count_attempts)},
-      {.name = "copy_keeps_old_timeline",
-       .what = "R10: the timeline of the directory before is believed of its copy",
-       .policy = believing(keep_the_timeline)},
+      {.name = "attempts_are_one_stream",
+       .what = "R10: attempts that several looks in a row met are taken for one stream",
+       .before = forget_receivers},
       {.name = "bids_out_of_pause",
        .what = "R11: a member bids out of a pause at once",
        .policy = believing(know_the_pause_for_long)},

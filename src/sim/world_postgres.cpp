@@ -404,6 +404,7 @@ core::PostgresFacts World::facts(const Host& host) {
     }
   } else if (server.run == PostgresRun::standby) {
     facts.is_receiving = facts.is_answering && (server.connection != 0 || is_seen_trying(host));
+    if (facts.is_receiving) facts.receiver = server.connection != 0 ? server.connection : ++connections_;
   }
   return facts;
 }

@@ -75,6 +75,13 @@ def test_intervals_end_where_nothing_was_known():
     assert intervals([1.0, 1.05, 1.1, 3.0, 3.1]) == [(1.0, 1.1), (3.0, 3.1)]
 
 
+def test_a_gap_in_which_the_holder_restarted_in_place_has_a_limit_of_its_own():
+    crash = Fault("1", "crash", gap_ms=500, in_place_gap_ms=1200)
+    assert state_with(fault=crash, gaps=[(10, 10.4), (14, 15.1)], in_place=[14.3])["gap"] == "ok"
+    assert state_with(fault=crash, gaps=[(10, 10.4), (14, 15.3)], in_place=[14.3])["gap"] == "over"
+    assert state_with(fault=crash, gaps=[(10, 10.6), (14, 15.1)], in_place=[14.3])["gap"] == "over"
+
+
 def test_gaps_are_pauses_of_acknowledgements_and_the_last_one_counts():
     assert gaps_between([1.0, 1.01, 1.5, 1.52], 3.0) == [(1.01, 1.5), (1.52, 3.0)]
 

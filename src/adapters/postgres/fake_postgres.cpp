@@ -3,6 +3,7 @@
 #include "adapters/postgres/fake_postgres.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gemel::adapters::postgres {
 using core::PostgresRun;
@@ -50,8 +51,11 @@ bool FakePostgres::can_follow(const FakePostgres& source) const {
 void FakePostgres::catch_up() {
   if (facts_.run != PostgresRun::standby) return;
   const FakePostgres* source = upstream_primary();
-  facts_.is_receiving = source != nullptr && can_follow(*source);
-  if (facts_.is_receiving) copy_from(*source);
+  const bool did_receive = std::exchange(facts_.is_receiving, source != nullptr && can_follow(*source));
+  if (!facts_.is_receiving) facts_.receiver = 0;
+  if (!facts_.is_receiving) return;
+  if (!did_receive) facts_.receiver = ++world_.last_receiver;
+  copy_from(*source);
 }
 
 void FakePostgres::copy_from(const FakePostgres& source) {

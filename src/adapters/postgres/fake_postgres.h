@@ -18,6 +18,7 @@ class FakePostgres;
 struct FakeWorld {
   std::map<NodeId, FakePostgres*> nodes;
   std::uint64_t next_branch = 1;  // tells apart two promotions that chose the same timeline number
+  std::uint32_t last_receiver = 0;
 };
 
 /// Same promises as the real one, except that actions end at once. `calls` is what the agent did, in order.

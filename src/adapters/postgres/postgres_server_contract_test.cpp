@@ -192,9 +192,14 @@ TEST_P(PostgresServerContract, failover_and_return) {
   EXPECT_EQ(back.upstream, db2);
   EXPECT_EQ(back.names, NodeSet{});
   expect_done(ground_->run("follow", first.follow({})));
-  EXPECT_EQ(facts_when(db1, [](const PostgresFacts& seen) { return !seen.is_receiving; }).upstream, NodeId{});
+  const auto alone = facts_when(db1, [](const PostgresFacts& seen) { return !seen.is_receiving; });
+  EXPECT_EQ(alone.upstream, NodeId{});
+  EXPECT_EQ(alone.receiver, 0U);
   expect_done(ground_->run("follow", first.follow(db2)));
-  EXPECT_FALSE(facts_when(db1, [](const PostgresFacts& seen) { return seen.is_receiving; }).was_primary);
+  const auto again = facts_when(db1, [](const PostgresFacts& seen) { return seen.is_receiving; });
+  EXPECT_FALSE(again.was_primary);
+  EXPECT_NE(again.receiver, back.receiver) << "another stream";
+  EXPECT_EQ(facts(db1).receiver, again.receiver) << "the same stream";
   expect_done(ground_->run("kill", first.kill()));
   EXPECT_FALSE(facts(db1).was_primary) << "a standby since it was started";
 }

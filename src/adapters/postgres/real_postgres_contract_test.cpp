@@ -405,7 +405,7 @@ TEST_F(RealPostgresTest, a_timeline_has_the_number_it_was_given_and_standbys_fol
   // Numbers reserved for a promotion that never was: with them in place a standby would not find its timeline.
   const auto wal = first.config().data_dir / "pg_wal";
   std::ofstream(wal / "00000007.history") << "# nothing\n";
-  std::ofstream(wal / "00000008.history");
+  std::ofstream(wal / "00000008.history") << "";
   done(pair_.run(first->start(db2, {})));
   EXPECT_FALSE(std::filesystem::exists(wal / "00000007.history"));
   EXPECT_FALSE(std::filesystem::exists(wal / "00000008.history"));

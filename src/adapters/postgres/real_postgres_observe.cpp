@@ -17,7 +17,7 @@ select case when r then 'standby' else 'primary' end, s.system_identifier,
   case when r then greatest(coalesce(w.received_tli, 0), c.timeline_id, m.min_recovery_end_timeline)
        else ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int end,
   case when r then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_flush_lsn() end,
-  coalesce(w.status, '')
+  coalesce(w.status, ''), coalesce(w.pid, 0)
 from (select pg_is_in_recovery() as r offset 0) as q, pg_control_system() as s, pg_control_checkpoint() as c,
   pg_control_recovery() as m left join pg_stat_wal_receiver as w on true;
 select application_name, state, flush_lsn from pg_stat_replication where usename = 'gemel_replication')";
@@ -145,6 +145,7 @@ Task<Status> RealPostgres::ask_server(std::shared_ptr<PostgresFacts> facts, Dura
     facts->timeline = number_or_zero(row[2].value_or(""));
     facts->wal_end = lsn_or_zero(row[3]);
     facts->is_receiving = row[4] == "streaming";
+    facts->receiver = facts->is_receiving ? number_or_zero(row[5].value_or("")) : 0;
     if (facts->run == PostgresRun::primary) fill_standbys(shared_->config, (*results)[1], *facts);
     if (generation == shared_->generation) shared_->observer.emplace(std::move(*observer));
     co_return Status{};

@@ -20,6 +20,7 @@ class Fault:
     heal: tuple[str, ...] = ()
     hold: float = 3.0             # seconds between the last step of `inject` and the first of `heal`
     gap_ms: int | None = 1000     # the longest write gap
+    in_place_gap_ms: int = 0      # ... in which the holder won the next epoch itself (crashes are damped); 0: the same
     takeover: str = EITHER        # whether the record names another holder afterwards
     removal: str = EITHER         # whether the standby leaves S while its first holder stays
     shows: tuple[str, ...] = ()   # texts that status or events must contain while the fault lasts
@@ -61,6 +62,7 @@ class Facts:
     first_epoch: int = 0
     last_epoch: int = 0
     holders: list[str] = field(default_factory=list)              # in the order in which the record named them
+    in_place: list[float] = field(default_factory=list)           # when the record named the holder of before again
     standby_left: bool = False
     service: dict[str, list[tuple[float, float]]] = field(default_factory=dict)   # per host: gate seen open
     gaps: list[tuple[float, float]] = field(default_factory=list)                 # of acknowledged writes

@@ -4,6 +4,7 @@ import random
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 
 from lab_driver import Lab, Late
@@ -155,6 +156,7 @@ def finish(run: Run, facts: Facts, stage: Stage, observer: Observer, began: floa
     newest: View = observer.newest()
     facts.last_epoch = newest.epoch
     facts.holders = [holder for _, holder, _ in observer.holders]
+    facts.in_place = [at for (_, before, _), (at, holder, _) in pairwise(observer.holders) if holder == before]
     facts.service = observer.service()
     standby = stage.roles["standby"]
     facts.standby_left = any(view.holder == facts.first_holder and view.members and standby not in view.members

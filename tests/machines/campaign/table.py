@@ -7,12 +7,12 @@ DATA = "/var/lib/gemel/postgres/data"
 AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --clear-groups"
 
 FAULTS = (
-    Fault("1", "primary's postmaster killed", ("kill primary postgres",), gap_ms=500, takeover=UNDAMPED,
-          long_rounds=40, kills=1, quick=True),
+    Fault("1", "primary's postmaster killed", ("kill primary postgres",), gap_ms=500, in_place_gap_ms=1200,
+          takeover=UNDAMPED, long_rounds=40, kills=1, quick=True),
     Fault("2", "one session's process killed", ("kill primary postgres:cliqr",), gap_ms=1000, long_rounds=20, kills=1,
           note="PostgreSQL restarts by itself or the agent resigns, by policy"),
-    Fault("3", "the whole group of PostgreSQL killed", ("kill primary postgres:all",), gap_ms=500, takeover=UNDAMPED,
-          long_rounds=25, kills=1),
+    Fault("3", "the whole group of PostgreSQL killed", ("kill primary postgres:all",), gap_ms=500, in_place_gap_ms=1200,
+          takeover=UNDAMPED, long_rounds=25, kills=1),
     Fault("4a", "primary's agent killed, restarted at once", ("kill primary gemeld",), gap_ms=500, takeover=NO,
           long_rounds=25, kills=1),
     Fault("4b", "primary's agent killed, restarted after 5 s", ("late-agent primary 5", "kill primary gemeld"),
@@ -193,6 +193,8 @@ def steps_text(steps: tuple[str, ...]) -> str:
 
 def expectation_text(fault: Fault) -> str:
     parts = ["gap not promised" if fault.gap_ms is None else f"gap ≤ {fault.gap_ms} ms"]
+    if fault.in_place_gap_ms:
+        parts.append(f"≤ {fault.in_place_gap_ms} ms where the holder restarts in place")
     if fault.takeover != EITHER:
         parts.append({YES: "takeover", NO: "no takeover", SAME: "no other holder",
                       UNDAMPED: "takeover, or a new epoch in place after two of them"}[fault.takeover])

@@ -63,16 +63,26 @@ def alarms(facts: Facts) -> Finding:
     return Finding("alarm", "ok")
 
 
+def longest_ms(gaps: list[tuple[float, float]]) -> float:
+    return max((1000 * (end - start) for start, end in gaps), default=0.0)
+
+
 def longest_gap_ms(facts: Facts) -> float:
-    return max((1000 * (end - start) for start, end in facts.gaps), default=0.0)
+    return longest_ms(facts.gaps)
 
 
 def gap(facts: Facts) -> Finding:
-    longest = longest_gap_ms(facts)
     limit = facts.fault.gap_ms
     if limit is None:
-        return Finding("gap", "ok", f"{longest:.0f} ms, no service is promised while it lasts")
-    return Finding("gap", "ok" if longest <= limit else "over", f"{longest:.0f} ms, limit {limit} ms")
+        return Finding("gap", "ok", f"{longest_gap_ms(facts):.0f} ms, no service is promised while it lasts")
+    is_in_place = lambda gap: any(gap[0] <= at <= gap[1] for at in facts.in_place)
+    apart = [gap for gap in facts.gaps if facts.fault.in_place_gap_ms and is_in_place(gap)]
+    longest, in_place = longest_ms([gap for gap in facts.gaps if gap not in apart]), longest_ms(apart)
+    text = f"{longest:.0f} ms, limit {limit} ms"
+    if apart:
+        text += f"; restarted in place {len(apart)} times: {in_place:.0f} ms, limit {facts.fault.in_place_gap_ms} ms"
+    is_short = longest <= limit and in_place <= facts.fault.in_place_gap_ms
+    return Finding("gap", "ok" if is_short else "over", text)
 
 
 def reached(facts: Facts) -> Finding:
