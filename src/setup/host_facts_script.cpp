@@ -28,8 +28,12 @@ ask_file() {
 }
 ask_name() { getent ahosts "$1" | awk '{print $1}' | sort -u | while read -r address; do fact resolved "$1" "$address"; done; }
 ask_package() {
-  state=$(dpkg-query -W -f='${db:Status-Status} ${Version}' "$1" 2>/dev/null) || return 0
-  case $state in "installed "*) fact package "$1" "${state#installed }" ;; esac
+  state=$(dpkg-query -W -f='${db:Status-Status} ${Version}' "$1" 2>/dev/null) || state=
+  case $state in
+    "installed "*) fact package "$1" "${state#installed }" ;;
+    *) apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" {print $2}' |
+      while read -r version; do fact candidate "$1" "$version"; done ;;
+  esac
 }
 ask_unit() {
   has systemctl || return 0
@@ -52,7 +56,13 @@ ask_firewall() {
   nft list ruleset 2>/dev/null | awk '$1 == "table" {table = $2 " " $3} /hook input/ && /policy drop/ && table !~ / gemel/ {print table}' |
     while read -r rule; do fact dropping "$rule"; done
 }
+ask_answer() { has ping && ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1 && fact answering "$1"; }
+fact clock "$(date +%s%3N)"
 fact name "$(uname -n)"
+fact memory "$(awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo)"
+fact disk "$(df -Pk /var/lib | awk 'NR == 2 {print int($4 / 1024)}')"
+has ip && ip -o addr show | awk '{split($4, part, "/"); print $2, part[1]}' |
+  while read -r interface address; do fact address "$address" "$interface"; done
 ( . /etc/os-release && fact system "$ID ${VERSION_ID:-}" )
 for word in "$@"; do
   value=${word#*:}
@@ -61,6 +71,7 @@ for word in "$@"; do
     name:*) ask_name "$value" ;;
     package:*) ask_package "$value" ;;
     unit:*) ask_unit "$value" ;;
+    answer:*) ask_answer "$value" ;;
   esac
 done
 has ss && ss -Hltn | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {n = split($4, part, ":"); print part[n]}' | sort -un |
@@ -90,7 +101,8 @@ class FactReader {
  public:
   void read(const std::vector<std::string>& words);
   site::HostFacts facts;
-  std::string primary;  // the host that the site's agents call primary
+  std::string primary;                 // the host that the site's agents call primary
+  std::chrono::milliseconds clock{0};  // what the host's clock showed, since 1970
   bool is_complete = false;
 
  private:
@@ -120,6 +132,10 @@ void FactReader::read_text(const std::string& what, const std::string& value) {
   if (what == "running") facts.running_units.insert(value);
   if (what == "enabled") facts.enabled_units.insert(value);
   if (what == "rule") facts.firewall_rules.push_back(value);
+  if (what == "answering") facts.answering.insert(value);
+  if (what == "clock") clock = std::chrono::milliseconds(number_of(value));
+  if (what == "memory") facts.memory_mb = static_cast<std::uint64_t>(number_of(value));
+  if (what == "disk") facts.free_disk_mb = static_cast<std::uint64_t>(number_of(value));
   if (what == "dropping") facts.dropping_tables.push_back(value);
   if (what == "site") facts.site_id = value;
   if (what == "primary") primary = value;
@@ -140,16 +156,32 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words.size() != 4) return;
   if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];
+  if (words[1] == "candidate") facts.candidates[words[2]] = words[3];
+  if (words[1] == "address") facts.interfaces[words[2]] = words[3];
   if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
+}
+
+std::chrono::milliseconds wall_clock() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+}
+
+/// The host looked at its clock somewhere between the question and the answer: only what lies outside counts.
+std::chrono::milliseconds clock_ahead(std::chrono::milliseconds shown, Exchange times) {
+  if (shown.count() == 0 || times.answered.count() == 0) return {};
+  if (shown > times.answered) return shown - times.answered;
+  return shown < times.asked ? shown - times.asked : std::chrono::milliseconds(0);
 }
 
 runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command, site::SiteFacts* facts,
                                std::size_t* open) {
+  Exchange times;
+  times.asked = wall_clock();
   auto result = co_await remote->run(host, std::move(command));
+  times.answered = wall_clock();
   site::HostFacts found;
   if (!result) {
     found.why_unreachable = result.error().message;
-  } else if (auto parsed = parse_facts(result->output); parsed) {
+  } else if (auto parsed = parse_facts(result->output, times); parsed) {
     found = *std::move(parsed);
     // The script cannot know which name the site file gives this host.
     found.is_primary = found.is_primary && found.host_name == host;
@@ -173,6 +205,10 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
   ask("file", site::firewall_unit_file);
   for (const auto& other : site.hosts) ask("name", other.name);
   ask("name", site.dns_name);
+  if (host.concepts.database) {
+    for (const auto* floating : {&site.vip, &site.vip6})
+      if (*floating) ask("answer", (*floating)->address);
+  }
   for (const auto* package :
        {"nftables", "postgresql-15", "etcd-server", "haproxy", "gemel", "gemel-agent", "gemel-manager"})
     ask("package", package);
@@ -185,7 +221,7 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
   return command;
 }
 
-Result<site::HostFacts> parse_facts(const std::string& output) {
+Result<site::HostFacts> parse_facts(const std::string& output, Exchange times) {
   FactReader reader;
   for (const auto& line : split(output, '\n')) reader.read(split(line, '\t'));
   if (!reader.is_complete) {
@@ -194,6 +230,7 @@ Result<site::HostFacts> parse_facts(const std::string& output) {
                                                 said.substr(said.size() - std::min<std::size_t>(said.size(), 200))));
   }
   reader.facts.is_reachable = true;
+  reader.facts.clock_ahead = clock_ahead(reader.clock, times);
   reader.facts.is_primary = !reader.primary.empty() && reader.primary == reader.facts.host_name;
   return std::move(reader.facts);
 }

@@ -86,7 +86,9 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tpackage\tgemel\t1.0\nfact\trunning\tgemeld.service\nfact\tstarted\tgemeld."
       "service\t18\nfact\tenabled\tgemeld.service\n"
       "fact\tresolved\tdb2\t10.0.0.2\nfact\tresolved\tdb2\tfd00::2\nfact\tlistening\t22\nfact\tfirewall\tnftables\n"
-      "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\nfact\tend\n");
+      "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\n"
+      "fact\tmemory\t3900\nfact\tdisk\t70000\nfact\taddress\t10.0.0.1\teth0\nfact\tanswering\t10.0.0.9\n"
+      "fact\tcandidate\thaproxy\t2.6.12\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
   EXPECT_EQ(facts->system, "debian 12");
@@ -97,6 +99,23 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_TRUE(facts->has_data_directory && facts->is_primary);
   EXPECT_EQ(facts->site_id, "id-1");
   EXPECT_EQ(facts->started.at("gemeld.service"), 18);
+  EXPECT_EQ(facts->memory_mb, 3900U);
+  EXPECT_EQ(facts->free_disk_mb, 70'000U);
+  EXPECT_EQ(facts->interfaces.at("10.0.0.1"), "eth0");
+  EXPECT_TRUE(facts->answering.contains("10.0.0.9"));
+  EXPECT_EQ(facts->candidates.at("haproxy"), "2.6.12");
+}
+
+TEST(HostFacts, a_clock_is_off_by_what_the_way_there_and_back_does_not_explain) {
+  using std::chrono::milliseconds;
+  const auto ahead = [](const std::string& shown) {
+    const auto facts = parse_facts("fact\tclock\t" + shown + "\nfact\tend\n", {milliseconds(5000), milliseconds(6000)});
+    return facts ? facts->clock_ahead : milliseconds(-1);
+  };
+  EXPECT_EQ(ahead("5400"), milliseconds(0));
+  EXPECT_EQ(ahead("3605400"), milliseconds(3'599'400));
+  EXPECT_EQ(ahead("4000"), milliseconds(-1000));
+  EXPECT_EQ(ahead("?"), milliseconds(0));
 }
 
 TEST(HostFacts, an_answer_without_its_end_is_corrupt) {

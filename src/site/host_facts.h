@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -42,6 +43,15 @@ struct HostFacts {
   std::string site_id;                                       // of the site the host belongs to already; empty: none
   bool has_data_directory = false;                           // there is a PostgreSQL cluster where ours belongs
   bool is_primary = false;                                   // its agent says that it serves writes
+
+  // What the host is able to do. 0 or empty: not known.
+  std::chrono::milliseconds clock_ahead{0};  // of ours, at least; negative: behind. The way there and back is let off
+  std::uint64_t memory_mb = 0;
+  std::uint64_t free_disk_mb = 0;                 // where the data will be
+  std::map<std::string, std::string> interfaces;  // address to the interface it is on
+  std::set<std::string> answering;                // of the site's floating addresses: somebody answers there
+  std::map<std::string, std::string> candidates;  // of the distribution's packages that are missing: the version that
+                                                  // would be installed
 };
 
 /// By the names of the site file. A host that is missing counts as not reachable.

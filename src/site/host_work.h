@@ -36,6 +36,10 @@ struct HostWork {
 /// Pre: `host` is one of the site's and reachable.
 HostWork work_of(const PlanInput& input, const Host& host);
 
+/// Whether the host is able to do its part: clock, memory, disk, addresses, packages, what is there already. Each text
+/// says what is wrong, why it matters and how to mend it.
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts);
+
 /// What stands in the way on all hosts, in the site's order.
 std::vector<Problem> problems_of(const PlanInput& input);
 

@@ -66,11 +66,19 @@ enum class ProblemCode : std::uint8_t {
   other_site,      // the host belongs to another site
   foreign_server,  // a server that is not ours runs where ours shall
   port_taken,
-  no_package,        // a package of ours is neither installed nor given
-  other_name,        // warning: the system calls itself otherwise
-  dropping_table,    // warning: packets may be dropped by a table of the host's owner
-  data_is_kept,      // warning: a cluster is there; it is used, never deleted
-  name_not_resolved  // warning: the site's DNS name
+  no_package,         // a package of ours is neither installed nor given
+  other_name,         // warning: the system calls itself otherwise
+  dropping_table,     // warning: packets may be dropped by a table of the host's owner
+  name_not_resolved,  // warning: the site's DNS name
+  data_directory,     // a cluster is there, of no site that is known
+  clock_off,          // blocking when far off
+  little_memory,      // blocking when far too little
+  little_disk,        // likewise
+  other_address,      // the host has not the address that the site file gives it
+  no_interface,       // ... or it is on another interface, where the floating address could not be
+  floating_taken,     // somebody answers at the floating address already
+  no_source,          // a package of the distribution is neither installed nor to be had
+  old_postgres        // warning
 };
 std::string_view to_string(ProblemCode code);
 

@@ -67,9 +67,6 @@ void Finder::find_warnings() {
                     join(facts_.dropping_tables, ", ")),
         false);
   }
-  if (facts_.has_data_directory && facts_.site_id.empty()) {
-    add(ProblemCode::data_is_kept, "there is a database cluster already; it is used and never deleted", false);
-  }
   if (!facts_.resolved.contains(input_.site.dns_name)) {
     add(ProblemCode::name_not_resolved,
         fmt::format("{} is not known here: users and orchestrators reach the balancer by it", input_.site.dns_name),
@@ -88,6 +85,7 @@ void Finder::find() {
   find_servers();
   find_packages();
   find_warnings();
+  for (auto& problem : preflight(input_.site, host_, facts_)) problems.push_back(std::move(problem));
 }
 
 }  // namespace
@@ -127,10 +125,26 @@ std::string_view to_string(ProblemCode code) {
       return "other_name";
     case ProblemCode::dropping_table:
       return "dropping_table";
-    case ProblemCode::data_is_kept:
-      return "data_is_kept";
     case ProblemCode::name_not_resolved:
       return "name_not_resolved";
+    case ProblemCode::data_directory:
+      return "data_directory";
+    case ProblemCode::clock_off:
+      return "clock_off";
+    case ProblemCode::little_memory:
+      return "little_memory";
+    case ProblemCode::little_disk:
+      return "little_disk";
+    case ProblemCode::other_address:
+      return "other_address";
+    case ProblemCode::no_interface:
+      return "no_interface";
+    case ProblemCode::floating_taken:
+      return "floating_taken";
+    case ProblemCode::no_source:
+      return "no_source";
+    case ProblemCode::old_postgres:
+      return "old_postgres";
   }
   return "";
 }

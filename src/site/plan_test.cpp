@@ -240,12 +240,12 @@ TEST(Plan, what_stands_in_the_way_is_named_by_code) {
                                        ProblemCode::port_taken, ProblemCode::other_site));
 }
 
-TEST(Plan, a_data_directory_is_a_warning_and_no_step_touches_it) {
+TEST(Plan, a_data_directory_of_nobody_stands_in_the_way_and_no_step_touches_it) {
   auto input = test::bare_input(five());
   input.facts["db1"].has_data_directory = true;
   const auto plan = make_plan(input);
-  ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::data_is_kept));
-  EXPECT_FALSE(plan.problems.front().is_blocking);
+  ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::data_directory));
+  EXPECT_TRUE(plan.problems.front().is_blocking);
   for (const auto& step : plan.steps)
     for (const auto& file : step.files) EXPECT_THAT(file.path, testing::StartsWith("/etc/gemel"));
 }

@@ -1,0 +1,171 @@
+// What a host must be able to do before anything is changed: see preflight() in host_work.h.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "site/host_work.h"
+
+namespace gemel::site {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Certificates are valid from the time they are made. Logs of hosts that differ by more than this cannot be read
+// together.
+constexpr milliseconds clock_worth_a_word(2'000);
+constexpr milliseconds clock_too_far_off(60'000);
+// The mission's sizing table: the smallest site has 4 GB and 50 GB. What the kernel keeps for itself is let off.
+constexpr std::uint64_t memory_advised_mb = 3'600;
+constexpr std::uint64_t memory_needed_mb = 900;
+constexpr std::uint64_t disk_advised_mb = 50'000;
+// A cluster, its WAL (up to 2 GB while a standby is away) and a copy of its control data.
+constexpr std::uint64_t database_disk_needed_mb = 4'000;
+constexpr std::uint64_t other_disk_needed_mb = 1'000;
+constexpr unsigned postgres_major = 15, postgres_minor = 13;
+
+class Examiner {
+ public:
+  Examiner(const Site& site, const Host& host, const HostFacts& facts) : site_(site), host_(host), facts_(facts) {}
+  std::vector<Problem> examine();
+
+ private:
+  void add(ProblemCode code, bool is_blocking, std::string text) {
+    problems_.push_back({code, host_.name, std::move(text), is_blocking});
+  }
+  void examine_clock();
+  void examine_memory();
+  void examine_disk();
+  void examine_addresses();
+  void examine_floating();
+  void examine_packages();
+  void examine_data();
+
+  const Site& site_;
+  const Host& host_;
+  const HostFacts& facts_;
+  std::vector<Problem> problems_;
+};
+
+void Examiner::examine_clock() {
+  const auto off = std::chrono::abs(facts_.clock_ahead);
+  if (off < clock_worth_a_word) return;
+  add(ProblemCode::clock_off, off >= clock_too_far_off,
+      fmt::format("the clock is {} s {} this host's: certificates are refused before their time, and logs cannot be "
+                  "compared; set it, and let chrony or systemd-timesyncd keep it",
+                  std::chrono::duration_cast<std::chrono::seconds>(off).count(),
+                  facts_.clock_ahead.count() > 0 ? "ahead of" : "behind"));
+}
+
+void Examiner::examine_memory() {
+  if (facts_.memory_mb == 0 || facts_.memory_mb >= memory_advised_mb) return;
+  const bool is_far_too_little = facts_.memory_mb < memory_needed_mb;
+  if (!is_far_too_little && !host_.concepts.database && !host_.concepts.manager) return;
+  add(ProblemCode::little_memory, is_far_too_little,
+      fmt::format("{} MB of memory, {}: give the host more", facts_.memory_mb,
+                  is_far_too_little ? fmt::format("its programs need {} MB", memory_needed_mb)
+                                    : std::string("4 GB are advised for managers and databases")));
+}
+
+void Examiner::examine_disk() {
+  if (facts_.free_disk_mb == 0) return;
+  const auto needed = host_.concepts.database ? database_disk_needed_mb : other_disk_needed_mb;
+  if (facts_.free_disk_mb < needed) {
+    add(ProblemCode::little_disk, true,
+        fmt::format(
+            "{} MB are free below /var/lib, at least {} MB are needed{}: make room, or mount a larger disk there",
+            facts_.free_disk_mb, needed,
+            host_.concepts.database ? " for a cluster and the WAL it keeps for a standby that is away" : ""));
+  } else if (host_.concepts.database && facts_.free_disk_mb < disk_advised_mb) {
+    add(ProblemCode::little_disk, false,
+        fmt::format("{} MB are free below /var/lib; the smallest site is advised to have {} MB", facts_.free_disk_mb,
+                    disk_advised_mb));
+  }
+}
+
+void Examiner::examine_addresses() {
+  if (facts_.interfaces.empty()) return;
+  for (const auto& address : host_.addresses()) {
+    const auto found = facts_.interfaces.find(address);
+    if (found == facts_.interfaces.end()) {
+      add(ProblemCode::other_address, true,
+          fmt::format("the host has no address {}: what listens there could not start; correct the site file, or "
+                      "give it to the host",
+                      address));
+    } else if (host_.concepts.database && found->second != site_.interface) {
+      add(ProblemCode::no_interface, true,
+          fmt::format("{} is on {}, the floating address would be put on {}: correct \"interface\" in the site file",
+                      address, found->second, site_.interface));
+    }
+  }
+}
+
+void Examiner::examine_floating() {
+  if (!host_.concepts.database || facts_.is_primary || facts_.running_units.contains(std::string(agent_unit))) return;
+  for (const auto& address : facts_.answering) {
+    add(ProblemCode::floating_taken, true,
+        fmt::format("somebody answers at {} already: two machines with one address break both; choose a free one, or "
+                    "take it from that machine",
+                    address));
+  }
+}
+
+/// "15.14-0+deb12u1" is (15, 14); nothing when it is no such number.
+std::optional<std::pair<unsigned, unsigned>> version_numbers(const std::string& text) {
+  std::pair<unsigned, unsigned> numbers;
+  const auto* end = text.data() + text.size();
+  const auto major = std::from_chars(text.data(), end, numbers.first);
+  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
+  if (std::from_chars(major.ptr + 1, end, numbers.second).ec != std::errc{}) return std::nullopt;
+  return numbers;
+}
+
+void Examiner::examine_packages() {
+  for (const auto& name : system_packages(host_.concepts)) {
+    const auto installed = facts_.packages.find(name);
+    const auto candidate = facts_.candidates.find(name);
+    const bool is_known = installed != facts_.packages.end() || candidate != facts_.candidates.end();
+    // Without any candidate the host was not asked, or its lists were never fetched: apt says so when it is its turn.
+    if (!is_known && !facts_.candidates.empty()) {
+      add(ProblemCode::no_source, true,
+          fmt::format("{} is not installed and no package source has it: add Debian's archive (or a copy of it) to "
+                      "/etc/apt/sources.list.d, then apt update",
+                      name));
+    }
+    if (name != "postgresql-15" || !is_known) continue;
+    const auto& version = installed != facts_.packages.end() ? installed->second : candidate->second;
+    const auto numbers = version_numbers(version);
+    if (numbers && *numbers < std::pair(postgres_major, postgres_minor)) {
+      add(ProblemCode::old_postgres, false,
+          fmt::format("PostgreSQL {} has known flaws; update the package source, {}.{} or newer is advised", version,
+                      postgres_major, postgres_minor));
+    }
+  }
+}
+
+void Examiner::examine_data() {
+  if (!facts_.has_data_directory || !facts_.site_id.empty() || !host_.concepts.database) return;
+  add(ProblemCode::data_directory, true,
+      "there is a database cluster in /var/lib/gemel/postgres/data, and nothing says of which site: it is not touched. "
+      "To "
+      "begin anew, move it away and keep it; to go on with it, put back the host's /etc/gemel/host.toml");
+}
+
+std::vector<Problem> Examiner::examine() {
+  examine_clock();
+  examine_memory();
+  examine_disk();
+  examine_addresses();
+  examine_floating();
+  examine_packages();
+  examine_data();
+  return std::move(problems_);
+}
+
+}  // namespace
+
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts) {
+  return Examiner(site, host, facts).examine();
+}
+
+}  // namespace gemel::site

@@ -1,0 +1,105 @@
+// What a host cannot do is found before anything is changed, and the text says how to mend it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "site/host_work.h"
+#include "site/test_facts.h"
+#include "site/test_sites.h"
+
+namespace gemel::site {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Preflight : public testing::Test {
+ protected:
+  /// The findings on the host of this name after `change` of good facts.
+  std::vector<Problem> find(const std::string& name, void (*change)(HostFacts&)) {
+    const auto host = std::ranges::find(site_.hosts, name, &Host::name);
+    auto facts = test::bare(site_, *host);
+    facts.memory_mb = 8'000;
+    facts.free_disk_mb = 90'000;
+    for (const auto& address : host->addresses()) facts.interfaces[address] = site_.interface;
+    change(facts);
+    return preflight(site_, *host, facts);
+  }
+  void expect_one(const std::string& name, void (*change)(HostFacts&), ProblemCode code, bool is_blocking,
+                  const std::string& says) {
+    const auto found = find(name, change);
+    ASSERT_EQ(found.size(), 1U) << to_string(code);
+    EXPECT_EQ(found[0].code, code);
+    EXPECT_EQ(found[0].is_blocking, is_blocking) << found[0].text;
+    EXPECT_THAT(found[0].text, HasSubstr(says));
+    EXPECT_EQ(found[0].host, name);
+  }
+  Site site_ = parse_site(test::good_site(), "site.toml").site.value();
+};
+
+TEST_F(Preflight, a_good_host_and_one_of_which_nothing_is_known_have_no_findings) {
+  EXPECT_THAT(find("db1", [](HostFacts&) {}), IsEmpty());
+  EXPECT_THAT(find("db1",
+                   [](HostFacts& facts) {
+                     facts.memory_mb = facts.free_disk_mb = 0;
+                     facts.interfaces.clear();
+                   }),
+              IsEmpty());
+}
+
+TEST_F(Preflight, a_clock_an_hour_off_stands_in_the_way_and_three_seconds_are_worth_a_word) {
+  expect_one(
+      "lb1", [](HostFacts& facts) { facts.clock_ahead = seconds(-3600); }, ProblemCode::clock_off, true,
+      "3600 s behind");
+  expect_one("lb1", [](HostFacts& facts) { facts.clock_ahead = seconds(3); }, ProblemCode::clock_off, false, "chrony");
+}
+
+TEST_F(Preflight, memory_and_disk_are_advised_by_what_a_host_does_and_needed_by_all) {
+  expect_one("db1", [](HostFacts& facts) { facts.memory_mb = 2'000; }, ProblemCode::little_memory, false, "4 GB");
+  expect_one("lb1", [](HostFacts& facts) { facts.memory_mb = 500; }, ProblemCode::little_memory, true, "900 MB");
+  EXPECT_THAT(find("lb1", [](HostFacts& facts) { facts.memory_mb = 2'000; }), IsEmpty());
+  expect_one("db1", [](HostFacts& facts) { facts.free_disk_mb = 3'000; }, ProblemCode::little_disk, true, "make room");
+  expect_one("db1", [](HostFacts& facts) { facts.free_disk_mb = 30'000; }, ProblemCode::little_disk, false, "advised");
+  EXPECT_THAT(find("lb1", [](HostFacts& facts) { facts.free_disk_mb = 3'000; }), IsEmpty());
+}
+
+TEST_F(Preflight, addresses_are_the_hosts_own_and_the_floating_one_is_free) {
+  expect_one(
+      "lb1", [](HostFacts& facts) { facts.interfaces.erase("10.77.0.31"); }, ProblemCode::other_address, true,
+      "correct the site file");
+  expect_one(
+      "db1", [](HostFacts& facts) { facts.interfaces["10.77.0.21"] = "ens9"; }, ProblemCode::no_interface, true,
+      "ens9");
+  const auto taken = [](HostFacts& facts) { facts.answering = {"10.77.0.100"}; };
+  expect_one("db1", taken, ProblemCode::floating_taken, true, "choose a free one");
+  EXPECT_THAT(find("db1",
+                   [](HostFacts& facts) {
+                     facts.answering = {"10.77.0.100"};
+                     facts.running_units = {std::string(agent_unit)};
+                   }),
+              IsEmpty());
+}
+
+TEST_F(Preflight, packages_can_be_had_and_postgres_is_not_an_old_one) {
+  expect_one(
+      "lb1", [](HostFacts& facts) { facts.candidates = {{"nftables", "1.0.6"}, {"etcd-server", "3.4"}}; },
+      ProblemCode::no_source, true, "haproxy");
+  const auto old = [](HostFacts& facts) {
+    facts.candidates = {{"nftables", "1"}, {"postgresql-15", "15.3-0+deb12u1"}, {"etcd-server", "3.4"}};
+  };
+  expect_one("db1", old, ProblemCode::old_postgres, false, "15.13");
+  EXPECT_THAT(find("db1", [](HostFacts& facts) { facts.packages = {{"postgresql-15", "15.14-0+deb12u1"}}; }),
+              IsEmpty());
+}
+
+TEST_F(Preflight, a_cluster_of_no_site_that_is_known_stands_in_the_way) {
+  expect_one(
+      "db2", [](HostFacts& facts) { facts.has_data_directory = true; }, ProblemCode::data_directory, true,
+      "move it away and keep it");
+}
+
+}  // namespace
+}  // namespace gemel::site
