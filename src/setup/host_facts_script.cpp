@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "runtime/wall_clock.h"
 
 namespace gemel::setup {
 namespace {
@@ -161,10 +162,6 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
 }
 
-std::chrono::milliseconds wall_clock() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-}
-
 /// The host looked at its clock somewhere between the question and the answer: only what lies outside counts.
 std::chrono::milliseconds clock_ahead(std::chrono::milliseconds shown, Exchange times) {
   if (shown.count() == 0 || times.answered.count() == 0) return {};
@@ -175,9 +172,9 @@ std::chrono::milliseconds clock_ahead(std::chrono::milliseconds shown, Exchange 
 runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command, site::SiteFacts* facts,
                                std::size_t* open) {
   Exchange times;
-  times.asked = wall_clock();
+  times.asked = runtime::wall_clock();
   auto result = co_await remote->run(host, std::move(command));
-  times.answered = wall_clock();
+  times.answered = runtime::wall_clock();
   site::HostFacts found;
   if (!result) {
     found.why_unreachable = result.error().message;
