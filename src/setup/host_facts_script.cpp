@@ -58,6 +58,11 @@ ask_firewall() {
     while read -r rule; do fact dropping "$rule"; done
 }
 ask_answer() { has ping && ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1 && fact answering "$1"; }
+ask_path() {
+  said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' - "${1% *}" "${1#* }" 2>&1)
+  code=$?
+  case $code:$said in 124:* | *"No route to host"* | *"administratively"*) fact silent "${1% *}" "${1#* }" ;; esac
+}
 fact clock "$(date +%s%3N)"
 fact name "$(uname -n)"
 fact memory "$(awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo)"
@@ -73,8 +78,10 @@ for word in "$@"; do
     package:*) ask_package "$value" ;;
     unit:*) ask_unit "$value" ;;
     answer:*) ask_answer "$value" ;;
+    path:*) ask_path "$value" & ;;
   esac
 done
+wait
 has ss && ss -Hltn | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {n = split($4, part, ":"); print part[n]}' | sort -un |
   while read -r port; do fact listening "$port"; done
 ask_firewall
@@ -158,6 +165,7 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];
   if (words[1] == "candidate") facts.candidates[words[2]] = words[3];
+  if (words[1] == "silent") facts.silent.insert({words[2], static_cast<std::uint16_t>(number_of(words[3]))});
   if (words[1] == "address") facts.interfaces[words[2]] = words[3];
   if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
 }
@@ -206,6 +214,7 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
     for (const auto* floating : {&site.vip, &site.vip6})
       if (*floating) ask("answer", (*floating)->address);
   }
+  for (const auto& [address, port] : site::used_endpoints(site, host)) ask("path", fmt::format("{} {}", address, port));
   for (const auto* package :
        {"nftables", "postgresql-15", "etcd-server", "haproxy", "gemel", "gemel-agent", "gemel-manager"})
     ask("package", package);

@@ -88,7 +88,7 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tresolved\tdb2\t10.0.0.2\nfact\tresolved\tdb2\tfd00::2\nfact\tlistening\t22\nfact\tfirewall\tnftables\n"
       "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\n"
       "fact\tmemory\t3900\nfact\tdisk\t70000\nfact\taddress\t10.0.0.1\teth0\nfact\tanswering\t10.0.0.9\n"
-      "fact\tcandidate\thaproxy\t2.6.12\nfact\tend\n");
+      "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
   EXPECT_EQ(facts->system, "debian 12");
@@ -100,6 +100,7 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_EQ(facts->site_id, "id-1");
   EXPECT_EQ(facts->started.at("gemeld.service"), 18);
   EXPECT_EQ(facts->memory_mb, 3900U);
+  EXPECT_TRUE(facts->silent.contains({"10.0.0.3", 5432}));
   EXPECT_EQ(facts->free_disk_mb, 70'000U);
   EXPECT_EQ(facts->interfaces.at("10.0.0.1"), "eth0");
   EXPECT_TRUE(facts->answering.contains("10.0.0.9"));

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -23,6 +24,13 @@ struct FileFact {
   std::string group;
   std::int64_t changed = 0;  // when its content got here: seconds since 1970, by the host's clock; 0: not known
   bool operator==(const FileFact&) const = default;
+};
+
+/// A TCP port of another host, by one of its addresses.
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
 };
 
 struct HostFacts {
@@ -50,6 +58,7 @@ struct HostFacts {
   std::uint64_t free_disk_mb = 0;                 // where the data will be
   std::map<std::string, std::string> interfaces;  // address to the interface it is on
   std::set<std::string> answering;                // of the site's floating addresses: somebody answers there
+  std::set<Endpoint> silent;                      // of the ports of others that were asked for: no answer of any kind
   std::map<std::string, std::string> candidates;  // of the distribution's packages that are missing: the version that
                                                   // would be installed
 };

@@ -77,6 +77,7 @@ enum class ProblemCode : std::uint8_t {
   other_address,      // the host has not the address that the site file gives it
   no_interface,       // ... or it is on another interface, where the floating address could not be
   floating_taken,     // somebody answers at the floating address already
+  path_closed,        // packets to a port of another host are dropped on the way
   no_source,          // a package of the distribution is neither installed nor to be had
   old_postgres        // warning
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/text.h"
 #include "site/host_work.h"
@@ -31,6 +32,7 @@ class Finder {
  private:
   void find_servers();
   void find_packages();
+  void find_paths();
   void find_warnings();
   const PlanInput& input_;
   const Host& host_;
@@ -54,6 +56,28 @@ void Finder::find_packages() {
   for (const auto& name : own_packages(host_.concepts)) {
     if (facts_.packages.contains(name) || std::ranges::count(input_.packages, name, &LocalPackage::name) != 0) continue;
     add(ProblemCode::no_package, fmt::format("{} is not installed, and no package file of it was given", name));
+  }
+}
+
+/// A port without a program refuses at once; silence is a packet filter, or a host that is off: that one has a problem
+/// of its own.
+void Finder::find_paths() {
+  for (const auto& other : input_.site.hosts) {
+    const auto found = input_.facts.find(other.name);
+    if (found == input_.facts.end() || !found->second.is_reachable) continue;
+    std::set<std::uint16_t> closed;
+    for (const auto& address : other.addresses()) {
+      for (const auto& endpoint : facts_.silent)
+        if (endpoint.address == address) closed.insert(endpoint.port);
+    }
+    if (closed.empty()) continue;
+    std::vector<std::string> ports;
+    for (const auto port : closed) ports.push_back(std::to_string(port));
+    add(ProblemCode::path_closed,
+        fmt::format(
+            "packets to TCP {} of {} are dropped on the way: let them through in the packet filters and security "
+            "groups between the two (\"gemel ports\" lists what is needed)",
+            join(ports, ", "), other.name));
   }
 }
 
@@ -84,6 +108,7 @@ void Finder::find() {
   }
   find_servers();
   find_packages();
+  find_paths();
   find_warnings();
   for (auto& problem : preflight(input_.site, host_, facts_)) problems.push_back(std::move(problem));
 }
@@ -141,6 +166,8 @@ std::string_view to_string(ProblemCode code) {
       return "no_interface";
     case ProblemCode::floating_taken:
       return "floating_taken";
+    case ProblemCode::path_closed:
+      return "path_closed";
     case ProblemCode::no_source:
       return "no_source";
     case ProblemCode::old_postgres:

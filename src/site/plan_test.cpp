@@ -240,6 +240,16 @@ TEST(Plan, what_stands_in_the_way_is_named_by_code) {
                                        ProblemCode::port_taken, ProblemCode::other_site));
 }
 
+TEST(Plan, a_path_that_swallows_packets_is_named_unless_the_host_itself_is_off) {
+  auto input = test::bare_input(five());
+  input.facts["db1"].silent = {{"10.77.0.22", 5432}, {"fd77::22", 5432}, {"10.77.0.22", 7400}};
+  const auto plan = make_plan(input);
+  ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::path_closed));
+  EXPECT_THAT(plan.problems.front().text, testing::HasSubstr("TCP 5432, 7400 of db2"));
+  input.facts["db2"].is_reachable = false;
+  EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::unreachable));
+}
+
 TEST(Plan, a_data_directory_of_nobody_stands_in_the_way_and_no_step_touches_it) {
   auto input = test::bare_input(five());
   input.facts["db1"].has_data_directory = true;

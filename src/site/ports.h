@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "site/host_facts.h"
 #include "site/site.h"
 
 namespace gemel::site {
@@ -47,5 +48,8 @@ struct OpenPort {
 /// What the rules mean for `host`, one entry per port, ordered by protocol and port. A database host may speak from the
 /// floating addresses too, so they count as its own. Pre: `host` is one of the site's.
 std::vector<OpenPort> open_ports(const Site& site, const Host& host);
+
+/// The TCP ports of other hosts that `host` must reach, at each address of the same family as one of its own.
+std::vector<Endpoint> used_endpoints(const Site& site, const Host& host);
 
 }  // namespace gemel::site

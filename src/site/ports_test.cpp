@@ -70,6 +70,15 @@ TEST(Ports, the_balancer_is_for_everyone_and_the_managers_behind_it_are_not) {
   EXPECT_THAT(std::ranges::find(behind, 443, &OpenPort::port)->sources, ElementsAre("10.77.0.31", "fd77::31"));
 }
 
+TEST(Ports, a_host_reaches_what_lets_it_in_in_its_own_address_family) {
+  const auto site = site_of(test::good_site());
+  const auto used = used_endpoints(site, host_of(site, "ccm1"));
+  EXPECT_THAT(used, Contains(Endpoint{"10.77.0.21", 5432}));
+  EXPECT_THAT(used, Contains(Endpoint{"fd77::31", 2379}));
+  EXPECT_THAT(used, Not(Contains(Endpoint{"10.77.0.11", 2379}))) << "its own";
+  EXPECT_THAT(used_endpoints(site, host_of(site, "lb1")), Not(Contains(Endpoint{"10.77.0.21", 5432})));
+}
+
 TEST(Ports, a_compact_host_opens_the_managers_own_ports_to_the_other_balancers) {
   const auto site = site_of(test::compact_site());
   const auto open = open_ports(site, host_of(site, "one"));
