@@ -143,8 +143,9 @@ api::HostStatus Agent::status() const {
   const TimePoint now = runtime::boot_now();
   auto status = describe_host(config_, std::chrono::duration_cast<std::chrono::seconds>(now - started_).count());
   if (database_) {
-    const DatabaseView view{database_->state(), database_->parts().heartbeat->stats(), database_->is_address_held(),
-                            database_->doing(), now};
+    const DatabaseView view{database_->state(),           database_->parts().heartbeat->stats(),
+                            database_->is_address_held(), database_->doing(),
+                            database_->obstacle(),        now};
     describe_record(view.state, status);
     status.database = describe_database(view);
     status.store = describe_store(database_->parts().store->quorum());

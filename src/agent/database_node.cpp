@@ -53,6 +53,13 @@ bool changes_run(const core::ActionKind& kind) {
          std::holds_alternative<Clone>(kind) || std::holds_alternative<MarkServed>(kind);
 }
 
+/// Without these no server can run here.
+bool puts_in_order(const core::ActionKind& kind) {
+  using namespace core::action;
+  return std::holds_alternative<Bootstrap>(kind) || std::holds_alternative<StartPostgres>(kind) ||
+         std::holds_alternative<Rewind>(kind) || std::holds_alternative<Clone>(kind);
+}
+
 }  // namespace
 
 DatabaseNode::DatabaseNode(boost::asio::any_io_executor executor, NodeId self, core::Config config, std::uint64_t seed,
@@ -192,6 +199,14 @@ void DatabaseNode::report_gate(const GateKeeper::Outcome& outcome, const char* w
   }
 }
 
+/// Told once, shown until it is over: a person may have to help.
+void DatabaseNode::report_obstacle(const core::ActionKind& kind, const ActionEnded& ended) {
+  if (!puts_in_order(kind)) return;
+  const auto before = std::exchange(
+      obstacle_, ended.certainty == Certainty::done ? std::string() : core::describe(kind) + ": " + ended.reason);
+  if (!obstacle_.empty() && obstacle_ != before) events_.add(runtime::LogLevel::warn, "obstacle", obstacle_);
+}
+
 runtime::Task<void> DatabaseNode::run(core::Action action, std::shared_ptr<runtime::TaskScope> before) {
   if (before) co_await before->stop(std::chrono::milliseconds(500));
   const bool is_changing = changes_run(action.kind);
@@ -225,6 +240,7 @@ runtime::Task<void> DatabaseNode::run(core::Action action, std::shared_ptr<runti
         break;
     }
   }
+  report_obstacle(action.kind, ended);
   if (ended.certainty != Certainty::done) {
     events_.add(
         runtime::LogLevel::debug, "action",

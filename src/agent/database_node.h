@@ -62,6 +62,8 @@ class DatabaseNode {
   [[nodiscard]] const FailoverPhases& failover() const { return phases_; }
   /// What is being done in the postgres slot, for the status; empty when nothing.
   [[nodiscard]] std::string doing() const;
+  /// Why PostgreSQL here could not be made, started, rewound or copied the last time it was tried; empty when it could.
+  [[nodiscard]] const std::string& obstacle() const { return obstacle_; }
 
  private:
   void feed(core::Event event);
@@ -84,6 +86,7 @@ class DatabaseNode {
   runtime::Task<void> take_address(adapters::address::Address address, Epoch epoch);
   runtime::Task<void> ask_for_address(adapters::address::Address address);
   void drop_address();
+  void report_obstacle(const core::ActionKind& kind, const core::event::ActionEnded& ended);
   void report_gate(const GateKeeper::Outcome& outcome, const char* what);
 
   boost::asio::any_io_executor executor_;
@@ -107,6 +110,7 @@ class DatabaseNode {
   std::set<adapters::address::Address> taken_;                 // really here
   std::map<adapters::address::Address, TimePoint> unclaimed_;  // nobody else answered for it then
   bool is_gate_broken_ = false;
+  std::string obstacle_;
   std::uint64_t next_ask_ = 1;
   std::map<std::uint64_t, core::Answer> answers_;
   runtime::TaskScope tasks_;

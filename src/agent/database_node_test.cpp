@@ -306,6 +306,8 @@ class Nodes : public testing::Pair {
 
   Task<void> passes_failures_on() {
     EXPECT_TRUE(co_await becomes_whole("db1")) << "tried again";
+    EXPECT_EQ(db1.node->obstacle() + db2.node->obstacle(), "") << "over";
+    EXPECT_EQ(db1.count("obstacle") + db2.count("obstacle"), 2U) << "each told once";
     EXPECT_EQ(std::ranges::count(db1.server().calls, "bootstrap"), 2);
     EXPECT_EQ(std::ranges::count(db2.server().calls, "clone"), 2);
     std::vector<core::Certainty> ends;

@@ -123,6 +123,7 @@ std::vector<std::string> database_problems(const DatabaseView& view) {
   if (state.is_serving() && !view.is_address_held) {
     problems.emplace_back("this primary does not hold the virtual address: another machine answers for it, see events");
   }
+  if (!view.obstacle.empty()) problems.push_back("PostgreSQL does not come up here: " + view.obstacle);
   if (state.is_service_poor()) {
     problems.push_back("only " + std::to_string(state.service.reachable) + " of " +
                        std::to_string(state.service.total) + " targets on the clients' side answer this host");

@@ -20,6 +20,7 @@ struct DatabaseView {
   adapters::heartbeat::HeartbeatStats heartbeat;
   bool is_address_held = false;
   std::string doing;
+  std::string obstacle;  // DatabaseNode::obstacle()
   TimePoint now;
 };
 

@@ -161,8 +161,9 @@ FAULTS = (
           hold=4, gap_ms=1500, takeover=NO, quick=True),
     Fault("60b", "somebody starts the old primary by hand, without the agent",
           ("run primary systemctl stop gemeld", "await taken 10", f"run primary rm -f {DATA}/standby.signal",
-           f"run primary {AS_POSTGRES} {POSTGRES}/pg_ctl start -W -D {DATA} -l /dev/null"),
-          ("run primary systemctl start gemeld",), hold=4, gap_ms=1000, takeover=YES),
+           f"run primary {AS_POSTGRES} {POSTGRES}/pg_ctl start -W -D {DATA} -l /dev/null", "run primary systemctl start gemeld"),
+          (f"run primary {AS_POSTGRES} {POSTGRES}/pg_ctl stop -m fast -D {DATA}",), hold=4, gap_ms=1000, takeover=YES,
+          shows=("that Gemel did not start",), note="whoever started it may have a reason, and writes in it: it is refused"),
 )
 BY_ID = {fault.id: fault for fault in FAULTS}
 ROWS = (*range(1, 32), *range(39, 47), *range(50, 61))
