@@ -86,7 +86,7 @@ has ss && ss -Hltn | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {n = split($4, part
   while read -r port; do fact listening "$port"; done
 ask_firewall
 if [ -r /etc/gemel/host.toml ]; then
-  id=$(sed -n 's/^id = "\([^"]*\)"$/\1/p' /etc/gemel/host.toml | head -n 1)
+  id=$(sed -n "s/^id = [\"']\([^\"']*\)[\"']\$/\1/p" /etc/gemel/host.toml | head -n 1)
   [ -n "$id" ] && fact site "$id"
 fi
 [ -e /var/lib/gemel/postgres/data/PG_VERSION ] && fact data

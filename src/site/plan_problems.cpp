@@ -65,6 +65,8 @@ void Finder::find_paths() {
   for (const auto& other : input_.site.hosts) {
     const auto found = input_.facts.find(other.name);
     if (found == input_.facts.end() || !found->second.is_reachable) continue;
+    // Its own agent decides by then: the gate of a database drops what does not come for the floating address.
+    if (found->second.running_units.contains(std::string(agent_unit))) continue;
     std::set<std::uint16_t> closed;
     for (const auto& address : other.addresses()) {
       for (const auto& endpoint : facts_.silent)

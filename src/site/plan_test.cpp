@@ -246,6 +246,9 @@ TEST(Plan, a_path_that_swallows_packets_is_named_unless_the_host_itself_is_off) 
   const auto plan = make_plan(input);
   ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::path_closed));
   EXPECT_THAT(plan.problems.front().text, testing::HasSubstr("TCP 5432, 7400 of db2"));
+  auto running = input;
+  running.facts["db2"].running_units = {std::string(agent_unit)};
+  EXPECT_THAT(codes(make_plan(running)), IsEmpty()) << "its gate is ours";
   input.facts["db2"].is_reachable = false;
   EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::unreachable));
 }
