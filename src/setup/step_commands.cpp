@@ -18,8 +18,16 @@ constexpr const char* package_cache = "/var/cache/gemel-setup";
 
 // Gemel's agent runs the servers itself: the distribution's units must not start a copy, and no cluster may be made.
 // A list of packages that cannot be renewed is no reason to stop: what is needed may be in the cache.
+// A connection that is lost does not end an installation half-way: nothing is written to it before the end, and the
+// next run waits for the one that goes on. One that was ended all the same (a power loss) is completed first.
 constexpr const char* install_script = R"sh(set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+trap '' HUP PIPE
+exec 9>/run/gemel-setup.lock
+flock 9
+said=$(mktemp /run/gemel-setup.XXXXXX)
+exec 3>&1 >"$said" 2>&1
+trap 'cat "$said" >&3 || true; rm -f "$said"' EXIT
 for package in "$@"; do
   case $package in
     postgresql-15)
@@ -31,8 +39,10 @@ for package in "$@"; do
     haproxy) systemctl mask --quiet haproxy.service ;;
   esac
 done
-apt-get -q update || echo "the list of packages could not be renewed"
-apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 \
+alone() { "$@" 3>&- 9>&-; }  # a program that a package starts must hold neither the connection nor the lock
+alone dpkg --configure -a
+alone apt-get -q -o DPkg::Lock::Timeout=120 update || echo "the list of packages could not be renewed"
+alone apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 \
   install --no-install-recommends "$@"
 )sh";
 
