@@ -37,8 +37,8 @@ struct HostWork {
 HostWork work_of(const PlanInput& input, const Host& host);
 
 /// Whether the host is able to do its part: clock, memory, disk, addresses, packages, what is there already. Each text
-/// says what is wrong, why it matters and how to mend it.
-std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts);
+/// says what is wrong, why it matters and how to mend it. `is_begun`: an agent of the site runs already, on any host.
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool is_begun);
 
 /// What stands in the way on all hosts, in the site's order.
 std::vector<Problem> problems_of(const PlanInput& input);

@@ -18,6 +18,13 @@ constexpr std::uint16_t ssh_port = 22;
 constexpr std::array<std::string_view, 3> foreign_units{"postgresql@15-main.service", "etcd.service",
                                                         "haproxy.service"};
 
+bool is_begun(const PlanInput& input) {
+  return std::ranges::any_of(input.facts, [&](const auto& entry) {
+    return entry.second.site_id == input.manifest.site_id &&
+           entry.second.running_units.contains(std::string(agent_unit));
+  });
+}
+
 class Finder {
  public:
   Finder(const PlanInput& input, const Host& host, const HostFacts& facts)
@@ -112,7 +119,7 @@ void Finder::find() {
   find_packages();
   find_paths();
   find_warnings();
-  for (auto& problem : preflight(input_.site, host_, facts_)) problems.push_back(std::move(problem));
+  for (auto& problem : preflight(input_.site, host_, facts_, is_begun(input_))) problems.push_back(std::move(problem));
 }
 
 }  // namespace

@@ -253,6 +253,16 @@ TEST(Plan, a_path_that_swallows_packets_is_named_unless_the_host_itself_is_off) 
   EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::unreachable));
 }
 
+// A run was killed when the first database served: tests/machines/test_setup.py.
+TEST(Plan, the_sites_own_primary_does_not_take_the_floating_address_from_it) {
+  auto input = test::bare_input(five());
+  input.facts["db2"].answering = {"10.77.0.100"};
+  EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::floating_taken));
+  input.facts["db1"].site_id = test::site_id;
+  input.facts["db1"].running_units = {std::string(agent_unit)};
+  EXPECT_THAT(codes(make_plan(input)), IsEmpty());
+}
+
 TEST(Plan, a_data_directory_of_nobody_stands_in_the_way_and_no_step_touches_it) {
   auto input = test::bare_input(five());
   input.facts["db1"].has_data_directory = true;

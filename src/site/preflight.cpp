@@ -26,7 +26,8 @@ constexpr unsigned postgres_major = 15, postgres_minor = 13;
 
 class Examiner {
  public:
-  Examiner(const Site& site, const Host& host, const HostFacts& facts) : site_(site), host_(host), facts_(facts) {}
+  Examiner(const Site& site, const Host& host, const HostFacts& facts, bool is_begun)
+      : site_(site), host_(host), facts_(facts), is_begun_(is_begun) {}
   std::vector<Problem> examine();
 
  private:
@@ -44,6 +45,7 @@ class Examiner {
   const Site& site_;
   const Host& host_;
   const HostFacts& facts_;
+  bool is_begun_;
   std::vector<Problem> problems_;
 };
 
@@ -101,7 +103,7 @@ void Examiner::examine_addresses() {
 }
 
 void Examiner::examine_floating() {
-  if (!host_.concepts.database || facts_.is_primary || facts_.running_units.contains(std::string(agent_unit))) return;
+  if (!host_.concepts.database || is_begun_) return;  // then it may be our own primary that answers
   for (const auto& address : facts_.answering) {
     add(ProblemCode::floating_taken, true,
         fmt::format("somebody answers at {} already: two machines with one address break both; choose a free one, or "
@@ -164,8 +166,8 @@ std::vector<Problem> Examiner::examine() {
 
 }  // namespace
 
-std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts) {
-  return Examiner(site, host, facts).examine();
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool is_begun) {
+  return Examiner(site, host, facts, is_begun).examine();
 }
 
 }  // namespace gemel::site

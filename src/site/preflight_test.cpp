@@ -26,7 +26,7 @@ class Preflight : public testing::Test {
     facts.free_disk_mb = 90'000;
     for (const auto& address : host->addresses()) facts.interfaces[address] = site_.interface;
     change(facts);
-    return preflight(site_, *host, facts);
+    return preflight(site_, *host, facts, is_begun_);
   }
   void expect_one(const std::string& name, void (*change)(HostFacts&), ProblemCode code, bool is_blocking,
                   const std::string& says) {
@@ -37,6 +37,7 @@ class Preflight : public testing::Test {
     EXPECT_THAT(found[0].text, HasSubstr(says));
     EXPECT_EQ(found[0].host, name);
   }
+  bool is_begun_ = false;
   Site site_ = parse_site(test::good_site(), "site.toml").site.value();
 };
 
@@ -75,12 +76,8 @@ TEST_F(Preflight, addresses_are_the_hosts_own_and_the_floating_one_is_free) {
       "ens9");
   const auto taken = [](HostFacts& facts) { facts.answering = {"10.77.0.100"}; };
   expect_one("db1", taken, ProblemCode::floating_taken, true, "choose a free one");
-  EXPECT_THAT(find("db1",
-                   [](HostFacts& facts) {
-                     facts.answering = {"10.77.0.100"};
-                     facts.running_units = {std::string(agent_unit)};
-                   }),
-              IsEmpty());
+  is_begun_ = true;
+  EXPECT_THAT(find("db1", taken), IsEmpty()) << "our own primary, perhaps";
 }
 
 TEST_F(Preflight, packages_can_be_had_and_postgres_is_not_an_old_one) {
