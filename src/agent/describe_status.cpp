@@ -133,7 +133,7 @@ std::vector<std::string> database_problems(const DatabaseView& view) {
   if (state.last_rule == "halt_regressed") {
     problems.emplace_back(
         "stopped on purpose: etcd's record is older than what this host knows (restored from a backup?); decide which "
-        "copy of the database counts, see the handbook, then restart the agents");
+        "copy of the database counts, stop the agents of all database hosts, start that host's first");
   } else if (state.last_rule.starts_with("halt_"))
     problems.emplace_back("stopped on purpose, a person must decide: see events");
   return problems;

@@ -46,7 +46,10 @@ void apply_heard(State& state, const Heard& heard) {
   const auto sees_most = [](const Beat& beat) { return is_majority(beat.service_reachable, beat.service_total); };
   if (sees_most(heard.beat) && !sees_most(peer.beat)) peer.service_since = state.now;
   peer.beat = heard.beat;
-  state.heard = std::max(state.heard, heard.beat.epoch);
+  if (heard.beat.epoch > state.heard) {
+    state.heard = heard.beat.epoch;
+    state.heard_since = state.now;
+  }
   state.count_start = std::max(state.count_start, heard.last_confirmation);
   state.hinted = std::max(state.hinted, heard.beat.revision);
 }
@@ -341,6 +344,9 @@ void swap_succeeded(State& state, const action::SwapRecord& swap, Revision revis
   state.store_read_at = state.now;
   state.older_since.reset();
   state.has_lost_record = false;
+  // Nobody speaks of an epoch before its record is written: one that was heard of before this transaction was sent, and
+  // that it did not meet, is lost.
+  if (state.is_ahead_of_record() && state.heard_since < sent) state.lost_epoch = state.heard;
   state.pending.reset();
   switch (swap.purpose) {
     case SwapPurpose::create:

@@ -48,7 +48,8 @@ void decide(std::span<const Rule> policy, State& state, Output& output) {
 Beat beat_of(const State& state) {
   Beat beat;
   beat.epoch = state.highest_epoch();
-  if (const Record* record = state.record()) {
+  // Of a record below an epoch that etcd lost nothing is said: who serves by it hears of that epoch and asks, too.
+  if (const Record* record = state.record(); record != nullptr && !state.has_lost_epoch()) {
     beat.epoch = record->epoch;
     beat.holder = record->holder;
     beat.state = record->state;

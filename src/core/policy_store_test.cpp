@@ -2,6 +2,7 @@
 // record, a record that was lost.
 #include <gtest/gtest.h>
 
+#include "core/controller.h"
 #include "core/policy_bench.h"
 
 namespace gemel::core::testing {
@@ -89,6 +90,76 @@ TEST(Policy, halts_when_the_history_of_the_epoch_it_won_is_gone) {
   view.history.clear();
   adopt(state, view);
   EXPECT_EQ(decide(state).last(), "halt_regressed");
+}
+
+/// `peer` spoke of `epoch` just now.
+void hear_epoch(State& state, const NodeId& peer, Epoch epoch) {
+  Beat beat = state.peers[peer].beat;
+  beat.epoch = epoch;
+  Output output;
+  apply(state, Heard{peer, beat, std::nullopt, {}}, output);
+}
+
+// The simulator's seed 994743: etcd was restored while the holder of the lost epoch was away; the others had heard of
+// it.
+TEST(Policy, asks_with_a_transaction_for_an_epoch_that_is_spoken_of_and_not_there) {
+  State state = standby();
+  hear_epoch(state, db1, Epoch{4});
+  state.now = state.now + ms(2999);
+  EXPECT_EQ(decide(state).swap(SwapPurpose::confirm), nullptr);
+  state.now = state.now + ms(1);
+  ASSERT_NE(decide(state).swap(SwapPurpose::confirm), nullptr);
+  const auto halted = end(state, Slot::store, Certainty::done, payload::Swapped{Revision{11}});
+  EXPECT_EQ(halted.last(), "halt_regressed");
+  EXPECT_NE(halted.find<action::KillPostgres>(), nullptr);
+  // It speaks of the lost epoch, so that whoever serves by the older record asks, too.
+  Controller controller(state);
+  controller.step({state.now, event::Tick{}});
+  ASSERT_TRUE(controller.state().said);
+  EXPECT_EQ(controller.state().said->epoch, Epoch{4});
+  EXPECT_EQ(controller.state().said->holder, NodeId{});
+  // What it wrote is read back: that changes nothing. A record of that epoch or a higher one ends it.
+  const StoreView written = state.store;
+  adopt(state, written);
+  EXPECT_EQ(decide(state).last(), "halt_regressed");
+  StoreView later = record_of(db1, {db1, db2}, 12);
+  later.record->record.epoch = Epoch{5};
+  adopt(state, later);
+  EXPECT_NE(decide(state).last(), "halt_regressed");
+}
+
+TEST(Policy, proves_nothing_by_a_transaction_that_was_sent_before_the_epoch_was_heard_of) {
+  State state = standby();
+  hear_epoch(state, db1, Epoch{4});
+  state.now = state.now + ms(3000);
+  ASSERT_NE(decide(state).swap(SwapPurpose::confirm), nullptr);
+  state.now = state.now + ms(1);
+  hear_epoch(state, db1, Epoch{5});
+  EXPECT_NE(end(state, Slot::store, Certainty::done, payload::Swapped{Revision{11}}).last(), "halt_regressed");
+}
+
+TEST(Policy, halts_the_primary_that_hears_of_an_epoch_etcd_has_lost) {
+  State state = primary();
+  hear(state, db2, PostgresRun::standby);
+  hear_epoch(state, db2, Epoch{4});
+  const auto shut = decide(state);
+  EXPECT_NE(shut.find<action::ShutGate>(), nullptr);
+  EXPECT_EQ(shut.find<action::KillPostgres>(), nullptr);
+  state.now = state.now + ms(3000);
+  ASSERT_NE(decide(state).swap(SwapPurpose::confirm), nullptr);
+  EXPECT_EQ(end(state, Slot::store, Certainty::done, payload::Swapped{Revision{11}}).last(), "halt_regressed");
+}
+
+TEST(Policy, does_not_bid_below_an_epoch_that_was_spoken_of) {
+  for (const bool is_heard : {false, true}) {
+    State state = standby();
+    if (is_heard) hear_epoch(state, db1, Epoch{4});
+    state.peers.clear();
+    state.now = state.now + ms(650);
+    state.store_read_at = state.now;
+    state.is_quiesced = true;
+    EXPECT_EQ(decide(state).swap(SwapPurpose::bid) == nullptr, is_heard);
+  }
 }
 
 TEST(Policy, halts_when_the_epoch_that_was_served_here_belongs_to_another) {

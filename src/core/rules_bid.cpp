@@ -36,8 +36,9 @@ bool is_time_to_bid(const State& state) {
 /// Somebody spoke of a newer record than etcd shows here: a bid could not succeed, unless etcd was restored from an old
 /// copy, and then it must not.
 bool is_record_outdated(const State& state) {
-  return std::ranges::any_of(state.peers,
-                             [&](const auto& peer) { return peer.second.beat.revision > state.revision(); });
+  return state.is_ahead_of_record() || std::ranges::any_of(state.peers, [&](const auto& peer) {
+           return peer.second.beat.revision > state.revision();
+         });
 }
 
 bool may_bid(const State& state) {

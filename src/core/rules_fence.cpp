@@ -45,7 +45,7 @@ void halt_foreign(State& state, Decision& decision) {
 }
 
 bool has_regressed(const State& state) {
-  if (state.has_lost_record) return true;
+  if (state.has_lost_record || state.has_lost_epoch()) return true;
   if (!state.is_store_known || state.facts.served.value == 0) return false;
   if (state.record() == nullptr || state.record()->epoch < state.facts.served) return true;
   return state.record()->epoch == state.facts.served && !state.is_holder();

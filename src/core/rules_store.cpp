@@ -41,7 +41,11 @@ bool wants_read(const State& state) {
 constexpr auto stale_limit = std::chrono::seconds(3);
 
 bool is_record_in_doubt(const State& state) {
-  if (!state.older_since || state.hand_over || state.record() == nullptr) return false;
+  if (state.hand_over || state.record() == nullptr) return false;
+  if (state.is_ahead_of_record() && !state.has_lost_epoch() &&
+      state.now - std::max(state.heard_since, state.record_since) >= stale_limit)
+    return true;
+  if (!state.older_since) return false;
   const bool is_leading = state.has_won() && state.promoted == state.record()->epoch;
   return is_leading || state.now - *state.older_since >= stale_limit;
 }
@@ -81,9 +85,11 @@ constexpr Rule table[] = {
     {"read_store", "R8", "the record is not known, a hint speaks of a newer one, or 2 s passed", "read it", true,
      wants_read, [](State&, Decision& d) { d.start(action::ReadStore{}); }},
     {"confirm_record", "R8",
-     "etcd shows an older record than the one that is known: at once if this is its holder, after 3 s of that if not",
-     "write it again without a change: a refusal that shows an older one is proof", true,
-     [](const State& s) { return is_record_in_doubt(s) && is_store_free(s) && s.may_retry_store(); },
+     "etcd shows an older record than the one that is known: at once if this is its holder, after 3 s of that if not; "
+     "or no record for 3 s of an epoch that somebody spoke of",
+     "write it again without a change: a refusal that shows an older one is proof, and so is a success below that "
+     "epoch",
+     true, [](const State& s) { return is_record_in_doubt(s) && is_store_free(s) && s.may_retry_store(); },
      [](State& s, Decision& d) { start_swap(s, d, SwapPurpose::confirm, next_record(s)); }},
     {"observe", "start", "PostgreSQL was not observed yet, or etcd has not answered yet", "wait", false,
      [](const State& s) { return s.facts.run == PostgresRun::unknown || !s.is_store_known; }, [](State&, Decision&) {}},

@@ -131,11 +131,13 @@ struct State {
   std::optional<TimePoint> resigned_at;  // when this run first saw the present resignation
   std::optional<TimePoint> older_since;  // answers show an older record: they are stale, or etcd has lost what it had
   bool has_lost_record = false;          // ... and this is proven: until the very record that is known is there again
+  Epoch lost_epoch;                      // it was there once, and a transaction found the record below it
   Revision confirmed;                    // of the record as this run wrote it without a change since PostgreSQL ended
 
   // heartbeats
   std::map<NodeId, PeerState> peers;
   Epoch heard;            // highest epoch anybody ever spoke of; a peer that restarts forgets, this host does not
+  TimePoint heard_since;  // ... and when it was first heard of
   TimePoint count_start;  // R6: the later of start, last stall, last confirmation
   bool is_quiesced = false;
   ServiceState service;
@@ -211,6 +213,10 @@ struct State {
   [[nodiscard]] bool is_fresh(const NodeId& node) const;
   /// A fresh member besides self whose PostgreSQL could be promoted now.
   [[nodiscard]] std::optional<NodeId> best_successor() const;
+  /// Somebody spoke of an epoch that etcd, as this host knows it, does not have (yet).
+  [[nodiscard]] bool is_ahead_of_record() const { return record() != nullptr && heard > record()->epoch; }
+  /// ... and it never will: etcd lost it (ADR 0016).
+  [[nodiscard]] bool has_lost_epoch() const { return record() != nullptr && lost_epoch > record()->epoch; }
   /// Highest epoch this node has heard of from anybody.
   [[nodiscard]] Epoch highest_epoch() const;
   [[nodiscard]] bool is_paused() const { return record() != nullptr && record()->state == RecordState::paused; }

@@ -49,10 +49,10 @@ namespace {
 template <typename State, typename Visit>
 void for_each_member(State& state, Visit visit) {
   auto& [self, config, random, now, last_step, is_store_known, store, store_read_at, hinted, pending, won, won_at,
-         owns_bootstrap, record_since, learnt, pause, resigned_at, older_since, has_lost_record, confirmed, peers,
-         heard, count_start, is_quiesced, service, facts, facts_at, links, names, promoted, fork, is_crash_unclean,
-         is_checkpointed, is_cut, must_rewind, is_directory_seen, must_clone, not_receiving_since, stream,
-         postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opening_since,
+         owns_bootstrap, record_since, learnt, pause, resigned_at, older_since, has_lost_record, lost_epoch, confirmed,
+         peers, heard, heard_since, count_start, is_quiesced, service, facts, facts_at, links, names, promoted, fork,
+         is_crash_unclean, is_checkpointed, is_cut, must_rewind, is_directory_seen, must_clone, not_receiving_since,
+         stream, postgres_retry_at, postgres_backoff, store_retry_at, read_retry_at, has_kill_failed, opening_since,
          gate_failed_until, shut_asked, opened, has_opened, shut_since, refreshed_until, address_epoch,
          may_hold_address, add, hand_over, pause_wish, wants_resume, force_wish, flaps, is_stopping, slots, next_action,
          said, last_rule] = state;
@@ -75,9 +75,11 @@ void for_each_member(State& state, Visit visit) {
   visit("resigned_at", resigned_at);
   visit("older_since", older_since);
   visit("has_lost_record", has_lost_record);
+  visit("lost_epoch", lost_epoch);
   visit("confirmed", confirmed);
   visit("peers", peers);
   visit("heard", heard);
+  visit("heard_since", heard_since);
   visit("count_start", count_start);
   visit("is_quiesced", is_quiesced);
   visit("service", service);
