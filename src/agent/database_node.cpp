@@ -28,9 +28,9 @@ constexpr auto observe_interval = std::chrono::milliseconds(250);
 // So often while a standby's flush stands still: commits wait for it, and only a look can end that (R2).
 constexpr auto stalled_interval = std::chrono::milliseconds(50);
 // The clients' side is asked so often, and has so long to answer. Core waits for several looks in a row.
-constexpr auto service_interval = std::chrono::milliseconds(250);
+constexpr auto service_interval = std::chrono::milliseconds(500);
 // The controller is told what has changed, and every so many looks that nothing has: about once a second.
-constexpr int looks_per_word = 4;
+constexpr int looks_per_word = 2;
 
 runtime::LogLevel level_of(core::NoteLevel level) {
   switch (level) {

@@ -39,7 +39,7 @@ struct Race {
 };
 
 struct PoolTimes {
-  Duration probe_every = std::chrono::seconds(1);
+  Duration probe_every = std::chrono::seconds(2);
   Duration probe_limit = std::chrono::milliseconds(500);
 };
 
