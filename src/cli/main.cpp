@@ -158,6 +158,15 @@ void add_setup(CLI::App& app, Arguments& arguments) {
   apply->footer("Safe to run again: it goes on where it was stopped, and does nothing when nothing is to do.");
 }
 
+void add_rotate(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("rotate", "new secrets for a running site, without an interruption");
+  verb->require_subcommand(1);
+  auto* password = verb->add_subcommand("password", "of the managers' database user; both are valid in between");
+  add_setup_options(*password, arguments.setup);
+  password->add_flag("--yes", arguments.setup.is_confirmed, "do not ask");
+  password->footer("Safe to run again: it goes on where it was stopped.");
+}
+
 void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* status =
       app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
@@ -180,6 +189,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
   add_setup(app, arguments);
+  add_rotate(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -201,6 +211,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("render")) return run_render(arguments.render);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
+  if (app.got_subcommand("rotate")) return run_rotate_password(arguments.setup);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =
         ports_outputs.at(arguments.ports_output.empty() ? arguments.output : arguments.ports_output);

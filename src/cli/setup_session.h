@@ -20,7 +20,9 @@ class SetupSession {
   static std::expected<std::unique_ptr<SetupSession>, ExitCode> open(const SetupOptions& options);
 
   /// Pins the keys of hosts that were never seen, after a person has compared their fingerprints (or at once with
-  /// --yes); then gathers facts and plans. Suspends.
+  /// --yes). Suspends.
+  runtime::Task<std::expected<void, ExitCode>> pin_new_hosts();
+  /// The same; then gathers facts and plans. Suspends.
   runtime::Task<std::expected<site::Plan, ExitCode>> make_plan();
   /// Ends the connections. Suspends.
   runtime::Task<void> close();
@@ -32,7 +34,6 @@ class SetupSession {
  private:
   SetupSession(SetupOptions options, std::filesystem::path state, site::DirectoryLock lock)
       : options_(std::move(options)), state_(std::move(state)), lock_(std::move(lock)) {}
-  runtime::Task<std::expected<void, ExitCode>> pin_new_hosts();
 
   SetupOptions options_;
   std::filesystem::path state_;

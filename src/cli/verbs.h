@@ -106,6 +106,10 @@ ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
 /// failed: doing it again goes on from there.
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
 
+/// A new password for the managers' database user; both are valid in between. `refused` when nobody agreed or no host
+/// is primary; after any other error doing it again goes on from there.
+ExitCode run_rotate_password(const SetupOptions& options);
+
 ExitCode run_version(const CommonOptions& common);
 
 }  // namespace gemel::cli

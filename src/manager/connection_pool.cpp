@@ -31,11 +31,25 @@ class SeatGuard {
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(boost::asio::any_io_executor executor, std::string conninfo, std::size_t max_connections)
+ConnectionPool::ConnectionPool(boost::asio::any_io_executor executor, Conninfos conninfos, std::size_t max_connections)
     : executor_(std::move(executor)),
-      conninfo_(std::move(conninfo)),
+      conninfos_(std::move(conninfos)),
       max_connections_(max_connections),
       returned_(executor_, boost::asio::steady_timer::time_point::max()) {}
+
+runtime::Task<Result<ConnectionPool::Connection>> ConnectionPool::connect(TimePoint deadline, Duration limit) {
+  const auto conninfos = conninfos_();
+  if (!conninfos) co_return std::unexpected(conninfos.error());
+  Result<Connection> connected = fail(ErrorCode::unavailable, "no way to connect is known");
+  for (const auto& conninfo : *conninfos) {
+    // Half of the time: a first packet that was sent to a dead primary is not repeated for a second, a new attempt is.
+    const Duration left = deadline - runtime::boot_now();
+    if (left <= Duration::zero()) break;
+    connected = co_await Connection::connect(executor_, conninfo, std::min(left, limit / 2));
+    if (connected) break;
+  }
+  co_return connected;
+}
 
 runtime::Task<Result<ConnectionPool::Lease>> ConnectionPool::acquire(Duration limit) {
   const auto deadline = runtime::boot_now() + limit;
@@ -52,13 +66,11 @@ runtime::Task<Result<ConnectionPool::Lease>> ConnectionPool::acquire(Duration li
   while (!idle_.empty()) {
     auto connection = std::move(idle_.back());
     idle_.pop_back();
-    if (connection->is_connection_lost()) continue;
+    if (connection->is_connection_lost() || connection->has_unread()) continue;
     seat.keep();
     co_return Lease(*this, std::move(connection));
   }
-  // Half of the time: a first packet that was sent to a dead primary is not repeated for a second, a new attempt is.
-  auto connected =
-      co_await Connection::connect(executor_, conninfo_, std::min(deadline - runtime::boot_now(), limit / 2));
+  auto connected = co_await connect(deadline, limit);
   if (!connected) co_return std::unexpected(connected.error().with("connecting to the database"));
   seat.keep();
   co_return Lease(*this, std::make_unique<Connection>(std::move(*connected)));

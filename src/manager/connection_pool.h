@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,15 +36,20 @@ class ConnectionPool {
     std::unique_ptr<Connection> connection_;
   };
 
-  ConnectionPool(boost::asio::any_io_executor executor, std::string conninfo, std::size_t max_connections);
+  /// libpq's connection strings, tried in this order; asked for anew at each connection, because a password may have
+  /// been rotated.
+  using Conninfos = std::function<Result<std::vector<std::string>>()>;
+
+  ConnectionPool(boost::asio::any_io_executor executor, Conninfos conninfos, std::size_t max_connections);
   /// An idle connection, or a new one, or the next one that is given back. `unavailable` when there is none in time.
   runtime::Task<Result<Lease>> acquire(Duration limit);
 
  private:
   void give_back(std::unique_ptr<Connection> connection);
+  runtime::Task<Result<Connection>> connect(TimePoint deadline, Duration limit);
 
   boost::asio::any_io_executor executor_;
-  std::string conninfo_;
+  Conninfos conninfos_;
   std::size_t max_connections_;
   std::size_t leased_ = 0;  // seats taken: connections with callers, and connections being opened
   std::vector<std::unique_ptr<Connection>> idle_;

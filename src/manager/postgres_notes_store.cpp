@@ -4,8 +4,6 @@
 #include <charconv>
 #include <utility>
 
-#include "manager/connection_pool.h"
-
 namespace gemel::manager {
 namespace {
 
@@ -71,7 +69,7 @@ class PostgresNotesStore final : public NotesStore {
  public:
   PostgresNotesStore(boost::asio::any_io_executor executor, PostgresNotesOptions options)
       : manager_(std::move(options.manager)),
-        pool_(std::move(executor), std::move(options.conninfo), options.max_connections) {}
+        pool_(std::move(executor), std::move(options.conninfos), options.max_connections) {}
 
   Task<Result<StoredNote>> add(NewNote note, Duration limit) override {
     std::vector<std::string> parameters = {note.author, note.text, note.idempotency_key, manager_};

@@ -5,13 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "manager/connection_pool.h"
 #include "manager/notes_store.h"
 
 namespace gemel::manager {
 
 struct PostgresNotesOptions {
-  std::string conninfo;  // libpq's, with host, user, password, TLS
-  std::string manager;   // this host's name, stored with each note
+  ConnectionPool::Conninfos conninfos;  // with host, user, password, TLS
+  std::string manager;                  // this host's name, stored with each note
   std::size_t max_connections = 4;
 };
 

@@ -117,9 +117,11 @@ class NotesContract : public ::testing::Test {
     ASSERT_TRUE(postgres_.create_database(database_));
   }
   void TearDown() override { postgres_.stop("immediate"); }
-  std::unique_ptr<NotesStore> make_store() {
-    return postgres_notes_store(loop_.get_executor(),
-                                {.conninfo = postgres_.conninfo(database_), .manager = "ccm1", .max_connections = 4});
+  std::unique_ptr<NotesStore> make_store() { return make_store({postgres_.conninfo(database_)}); }
+  std::unique_ptr<NotesStore> make_store(std::vector<std::string> conninfos) {
+    return postgres_notes_store(
+        loop_.get_executor(),
+        {.conninfos = [conninfos] { return conninfos; }, .manager = "ccm1", .max_connections = 4});
   }
   Result<StoredNote> add(NotesStore& store, NewNote note) {
     return testing::run_task(loop_, store.add(std::move(note), 5s));
@@ -132,6 +134,13 @@ class NotesContract : public ::testing::Test {
   std::string database_;
   boost::asio::io_context loop_;
 };
+
+TEST_F(NotesContract, connects_with_the_next_password_when_the_present_one_is_refused) {
+  const auto refused = postgres_.conninfo(database_) + " user=nobody_of_that_name";
+  const auto store = make_store({refused, postgres_.conninfo(database_)});
+  EXPECT_TRUE(add(*store, {"Zoë", "hello", "k1"}));
+  EXPECT_FALSE(add(*make_store({refused}), {"Zoë", "hello", "k2"}));
+}
 
 TEST_F(NotesContract, keeps_a_note_once_per_key) {
   const auto store = make_store();
@@ -246,7 +255,7 @@ TEST_F(NotesContract, restarts_lose_and_double_nothing) {
   EXPECT_EQ(writing.acknowledged.size(), static_cast<std::size_t>(writers * each));
   EXPECT_GT(writing.attempts, static_cast<unsigned>(writers * each)) << "the restarts met no write";
   const auto all = list(*store, {.limit = 10000, .after = 0});
-  ASSERT_TRUE(all);
+  ASSERT_TRUE(all) << all.error().to_string();
   std::multiset<std::string> keys;
   for (const auto& note : *all) keys.insert(note.idempotency_key);
   EXPECT_EQ(keys.size(), static_cast<std::size_t>(writers * each));

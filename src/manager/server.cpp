@@ -83,6 +83,22 @@ Result<std::string> database_conninfo(const site::HostConfig& config, const std:
                                             {"application_name", "gemel-manager"}});
 }
 
+Result<std::vector<std::string>> database_conninfos(const site::HostConfig& config) {
+  const auto present = runtime::read_file(config.secret("application.password"));
+  if (!present) return std::unexpected(present.error().with("the database password"));
+  std::vector<std::string> passwords{std::string(trim(*present))};
+  // `gemel rotate password` lays it before it changes the database's, and takes it away afterwards.
+  if (const auto next = runtime::read_file(config.secret("application.password.next")))
+    passwords.emplace_back(trim(*next));
+  std::vector<std::string> conninfos;
+  for (const auto& password : passwords) {
+    auto conninfo = database_conninfo(config, password);
+    if (!conninfo) return std::unexpected(conninfo.error());
+    conninfos.push_back(*std::move(conninfo));
+  }
+  return conninfos;
+}
+
 Server::Server(boost::asio::any_io_executor executor, site::HostConfig config)
     : executor_(executor), config_(std::move(config)), readiness_(runtime::boot_now()), tasks_(executor, "manager") {}
 
@@ -92,11 +108,9 @@ Status Server::start_parts() {
   auto agents = api::AgentClient::create(executor_, config_, api::AgentIdentity::manager);
   if (!agents) return std::unexpected(agents.error());
   agents_ = std::move(*agents);
-  const auto password = runtime::read_file(config_.secret("application.password"));
-  if (!password) return std::unexpected(password.error().with("the database password"));
-  auto conninfo = database_conninfo(config_, std::string(trim(*password)));
-  if (!conninfo) return std::unexpected(conninfo.error());
-  notes_ = postgres_notes_store(executor_, {.conninfo = std::move(*conninfo), .manager = config_.self_name});
+  if (const auto conninfos = database_conninfos(config_); !conninfos) return std::unexpected(conninfos.error());
+  notes_ = postgres_notes_store(
+      executor_, {.conninfos = [this] { return database_conninfos(config_); }, .manager = config_.self_name});
   site_ = cached_site_source(executor_, *agents_, tasks_);
   application_ = std::make_unique<Application>(ApplicationParts{
       .host = config_.self_name, .notes = *notes_, .site = *site_, .readiness = readiness_, .policy = {}});

@@ -20,6 +20,10 @@ namespace gemel::manager {
 /// comes from the secrets directory and is in the result: never log it. `invalid` when the site has no such address.
 Result<std::string> database_conninfo(const site::HostConfig& config, const std::string& password);
 
+/// One with the present password and, while it is being rotated, one with the next. Reads the files anew each time;
+/// blocks shortly. The error of the first when the present one cannot be read.
+Result<std::vector<std::string>> database_conninfos(const site::HostConfig& config);
+
 /// Loop thread only. start() once, then shut_down() once, then destroy.
 class Server {
  public:

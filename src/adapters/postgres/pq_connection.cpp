@@ -2,6 +2,8 @@
 // Asynchronous Command Processing). The descriptor belongs to libpq; Asio only waits on it.
 #include "adapters/postgres/pq_connection.h"
 
+#include <poll.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -87,6 +89,11 @@ bool PqConnection::is_connection_lost() const {
   return !state_ || state_->connection == nullptr || PQstatus(state_->connection) != CONNECTION_OK;
 }
 bool PqConnection::is_busy() const { return state_ && state_->is_busy; }
+bool PqConnection::has_unread() const {
+  if (is_connection_lost()) return false;
+  pollfd socket{PQsocket(state_->connection), POLLIN, 0};
+  return ::poll(&socket, 1, 0) > 0;
+}
 const std::string& PqConnection::last_sqlstate() const { return state_->sqlstate; }
 int PqConnection::backend_pid() const { return is_connection_lost() ? 0 : PQbackendPID(state_->connection); }
 

@@ -52,6 +52,8 @@ class PqConnection {
   /// True once the session cannot be used any more; connect again.
   [[nodiscard]] bool is_connection_lost() const;
   [[nodiscard]] bool is_busy() const;
+  /// On an idle session: the server ended it (or reloaded its settings), though nobody has looked yet.
+  [[nodiscard]] bool has_unread() const;
   /// SQLSTATE of the last query's error, or of the warning that made it unknown; empty when it succeeded.
   [[nodiscard]] const std::string& last_sqlstate() const;
   [[nodiscard]] int backend_pid() const;

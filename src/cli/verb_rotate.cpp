@@ -1,0 +1,47 @@
+// gemel rotate: new secrets for a running site.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/run_loop.h"
+#include "cli/setup_session.h"
+#include "cli/table.h"
+#include "setup/password_rotation.h"
+
+namespace gemel::cli {
+namespace {
+
+runtime::Task<ExitCode> rotate(SetupSession* session) {
+  const auto known = co_await session->pin_new_hosts();
+  if (!known) co_return known.error();
+  setup::PasswordRotation rotation(session->remote(), &session->site(), session->state() / "rendered" / "secrets",
+                                   [](const std::string& line) { print(line + "\n"); });
+  const auto outcome = co_await rotation.run();
+  if (!outcome) {
+    complain(outcome.error().to_string());
+    complain("stopped; the site goes on with the password it has, and the same command goes on from here");
+    co_return exit_code_of(outcome.error());
+  }
+  print(fmt::format("The password of '{}' is rotated. It is kept in {}\n", session->site().database.application_user,
+                    (session->state() / "rendered" / "secrets" / "application.password").string()));
+  co_return ExitCode::done;
+}
+
+runtime::Task<ExitCode> rotate_and_close(SetupSession* session) {
+  const auto code = co_await rotate(session);
+  co_await session->close();
+  co_return code;
+}
+
+}  // namespace
+
+ExitCode run_rotate_password(const SetupOptions& options) {
+  const auto session = SetupSession::open(options);
+  if (!session) return session.error();
+  if (!options.is_confirmed && !is_confirmed("Give the managers' database user a new password?")) {
+    complain("nothing was changed");
+    return ExitCode::refused;
+  }
+  return run_loop(rotate_and_close(session->get()));
+}
+
+}  // namespace gemel::cli
