@@ -1,0 +1,84 @@
+"""New secrets for a site that serves: gemel rotate on machines of the lab, under load."""
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lab_driver import HERE, Lab, Load  # noqa: E402
+from test_setup import Setup, boot_bare  # noqa: E402
+
+PASSWORD = "/etc/gemel/secrets/application.password"
+
+
+class SetUpLab(Lab):
+    """Machines that gemel apply made a site of: the lab itself knows no site of theirs."""
+
+    def environment(self) -> dict[str, str]:
+        return {"GEMEL_CLIENT_NETNS": "gemel-client"}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = SetUpLab()
+    yield lab
+    lab.verb("down", limit=120)
+
+
+@pytest.fixture(scope="module")
+def setup(lab, tmp_path_factory) -> Setup:
+    made = Setup(tmp_path_factory.mktemp("setup"))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(made.key)], check=True)
+    boot_bare(lab, made)
+    result = made.run("apply", "--yes")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return made
+
+
+def log_in(lab: Lab, host: str, password: str) -> str:
+    """What psql says when somebody logs in with this password through the floating address."""
+    script = ("read -r PGPASSWORD; export PGPASSWORD; psql -XAtw -c 'SELECT 1' 'host=10.77.0.100 user=cliqr dbname=gemel "
+              "sslmode=verify-full sslrootcert=/etc/gemel/pki/db-ca.crt' 2>&1")
+    return subprocess.run([str(HERE.parent.parent / "lab" / "lab"), "exec", host, "--", "sh", "-c", script],
+                          input=password + "\n", text=True, capture_output=True, timeout=30, check=False).stdout
+
+
+def test_a_password_is_rotated_under_load_and_no_request_fails(lab, setup, record):
+    primary = lab.primary()
+    former = lab.inside(primary, "cat", PASSWORD).strip()
+    load = Load(lab, sys.executable, str(HERE / "web_load.py"), "--url", "https://10.77.0.31", "--ca",
+                str(setup.state / "rendered" / "ca" / "web-ca.crt"), "--notes", "rotation")
+    with load:
+        time.sleep(1)
+        began = time.monotonic()
+        words = setup.command("rotate", "--yes")
+        words.insert(words.index("rotate") + 1, "password")
+        process = subprocess.Popen(words, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+        while process.poll() is None:  # sessions that are open need no password: end them, so that the managers log in
+            lab.sql(primary, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cliqr'")
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        said = process.stdout.read()
+        assert process.returncode == 0, said
+        time.sleep(1)
+        result = load.stop()
+    assert result["failed"] == 0, result["failures"]
+    assert result["requests"] > 100
+    present = lab.inside(primary, "cat", PASSWORD).strip()
+    assert present != former and present not in said
+    assert log_in(lab, primary, present).strip() == "1"
+    assert "password authentication failed" in log_in(lab, primary, former)
+    for host in ("ccm1", "ccm2", "db1", "db2"):
+        assert lab.inside(host, "cat", PASSWORD).strip() == present
+        assert lab.inside(host, "sh", "-c", f"ls {PASSWORD}.next 2>/dev/null || true") == ""
+    kept = {row for row in lab.sql(primary, "SELECT idempotency_key FROM notes WHERE author = 'rotation'")}
+    assert set(result["keys"]) <= kept
+    record.add("rotate password under load", [took], "s", 30)
+
+
+def test_after_a_rotation_nothing_is_left_to_do(lab, setup):
+    result = setup.run("apply", "--yes")
+    assert result.returncode == 0 and "[" not in result.stdout, result.stdout + result.stderr
