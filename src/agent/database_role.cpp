@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "adapters/address/command_address.h"
 #include "adapters/address/kernel_address.h"
 #include "adapters/etcd/etcd_store.h"
 #include "adapters/gate/kernel_gate.h"
@@ -141,6 +142,8 @@ runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::a
       executor, [gate = parts.gate.get()] { return gate->is_open().value_or(false); });
   if (!keeper) co_return std::unexpected(keeper.error().with("address"));
   parts.address = std::move(*keeper);
+  if (!config.address_command.empty())
+    parts.address = adapters::address::open_command_address(executor, std::move(parts.address), config.address_command);
   parts.addresses = addresses_of(config);
   if (const auto targets = config.service_targets_of_self(); !targets.empty()) {
     auto probe = adapters::service::open_icmp_probe(targets);

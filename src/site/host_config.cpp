@@ -85,6 +85,7 @@ void read_network(TomlReader& reader, const TableView& root, HostConfig& config)
   config.interface = reader.string(*network, "interface", Need::required).value_or("");
   config.vip = read_floating(reader, *network, "vip");
   config.vip6 = read_floating(reader, *network, "vip6");
+  config.address_command = reader.string(*network, "address_command", Need::optional).value_or("");
   if (const auto* targets = reader.array(*network, "service_targets", Need::optional)) {
     for (const auto& node : *targets) config.service_targets.push_back(node.value_or(std::string()));
   }
@@ -269,6 +270,7 @@ std::string to_toml(const HostConfig& config) {
   text += line("self", config.self_name);
   text += fmt::format("\n[network]\nsubnets = {}\n", quoted_list(config.subnets)) + line("interface", config.interface);
   text += floating_line("vip", config.vip) + floating_line("vip6", config.vip6);
+  if (!config.address_command.empty()) text += line("address_command", config.address_command.string());
   text += fmt::format("service_targets = {}\n", quoted_list(config.service_targets));
   text +=
       "\n[database]\n" + line("user", config.database.application_user) + line("name", config.database.database_name);

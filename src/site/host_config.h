@@ -86,6 +86,8 @@ struct HostConfig {
   std::string interface = "eth0";
   std::optional<FloatingAddress> vip;   // IPv4 address of the primary database; both empty: clients use host addresses
   std::optional<FloatingAddress> vip6;  // IPv6 address of the primary database
+  // Run on a database host that takes such an address, for networks that ignore announcements; empty: they do not.
+  std::filesystem::path address_command;
   DatabaseSettings database;
   core::Timers timers;
   unsigned min_copies = 1;     // 1 = stay writable alone, 2 = block rather than run with one copy

@@ -28,6 +28,7 @@ TEST(HostConfig, reads_what_it_writes) {
   config.ports.agent = 17400;
   config.directories = {"/tmp/a b/etc", "/tmp/\"quoted\"/state", "/tmp/run"};
   config.database.program_directory = "/opt/postgresql/bin";
+  config.address_command = "/usr/local/sbin/move \"it\"";
   const auto again = parse_host_config(to_toml(config), "host.toml");
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(to_toml(*again), to_toml(config));
@@ -41,6 +42,7 @@ TEST(HostConfig, reads_what_it_writes) {
   EXPECT_EQ(again->timers.lease, std::chrono::milliseconds(450));
   EXPECT_EQ(again->timers.clock_rate_error, 0.05);
   EXPECT_EQ(again->min_copies, 2U);
+  EXPECT_EQ(again->address_command, config.address_command);
   EXPECT_EQ(again->sync_standbys, 3U);
   EXPECT_EQ(again->service_targets, config.service_targets);
   EXPECT_EQ(again->service_targets_of_self(), std::vector<std::string>{"10.77.0.1"}) << "not itself";

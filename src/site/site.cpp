@@ -55,12 +55,14 @@ void read_service_targets(TomlReader& reader, const TableView& network, Draft& d
 void read_network_section(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto view = reader.table(root, "network", Need::required);
   if (!view) return;
-  static constexpr std::array<std::string_view, 5> known{"subnets", "interface", "vip", "vip6", "service_targets"};
+  static constexpr std::array<std::string_view, 6> known{"subnets", "interface",       "vip",
+                                                         "vip6",    "service_targets", "address_command"};
   reader.refuse_unknown_keys(*view, known);
   draft.network_position = view->position;
   draft.interface = read(reader, *view, "interface", Need::optional);
   draft.vip = read(reader, *view, "vip", Need::optional);
   draft.vip6 = read(reader, *view, "vip6", Need::optional);
+  draft.address_command = read(reader, *view, "address_command", Need::optional);
   read_service_targets(reader, *view, draft);
   const auto* subnets = reader.array(*view, "subnets", Need::required);
   if (subnets == nullptr) return;
@@ -207,6 +209,7 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies
   if (draft.interface.is_present()) site.interface = draft.interface.text;
   site.vip = floating(draft.vip, site.subnets);
   site.vip6 = floating(draft.vip6, site.subnets);
+  site.address_command = draft.address_command.text;
   if (draft.user.is_present()) site.database.application_user = draft.user.text;
   if (draft.database.is_present()) site.database.database_name = draft.database.text;
   if (draft.program_directory.is_present()) site.database.program_directory = draft.program_directory.text;
@@ -276,6 +279,7 @@ HostConfig host_config(const Site& site, const std::string& site_id, const Host&
   config.interface = site.interface;
   config.vip = site.vip;
   config.vip6 = site.vip6;
+  config.address_command = site.address_command;
   config.database = site.database;
   config.timers = site.timers;
   config.min_copies = site.min_copies;

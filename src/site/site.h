@@ -1,6 +1,7 @@
 // The site file: one deployment described by a person in TOML, read with every mistake at once.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct Site {
   std::string interface = "eth0";
   std::optional<FloatingAddress> vip;
   std::optional<FloatingAddress> vip6;
+  std::filesystem::path address_command;  // see HostConfig
   DatabaseSettings database;
   core::Timers timers;
   unsigned min_copies = 1;

@@ -345,6 +345,12 @@ void check_names(TomlReader& reader, const Draft& draft) {
   refuse(draft.database, is_identifier(database),
          "cannot be a database name: small letters, digits and _, at most 63.");
   if (is_identifier(database)) refuse(draft.database, !is_template, "is reserved: choose another database name.");
+  refuse(draft.address_command, draft.address_command.text.starts_with('/'),
+         "must be the absolute path of a program on the database hosts.");
+  if (draft.address_command.is_present() && !draft.vip.is_present() && !draft.vip6.is_present()) {
+    reader.mistake(MistakeCode::bad_name, draft.address_command.position,
+                   "\"address_command\" moves the floating address, and there is none: give \"vip\" or \"vip6\".");
+  }
   refuse(draft.program_directory, draft.program_directory.text.starts_with('/'), "must be an absolute path.");
   check_host_names(reader, draft);
 }

@@ -36,6 +36,7 @@ struct Draft {
   Located interface;
   Located vip;
   Located vip6;
+  Located address_command;
   Located user;
   Located database;
   Located program_directory;
