@@ -15,7 +15,7 @@ adapters::etcd::MemberConfig member_config(const site::HostConfig& config, std::
   member.site = config.site;
   member.name = config.self().id();
   for (const auto& host : config.hosts_with(site::Concept::voter))
-    member.peers.push_back({host.id(), host.address, config.ports.etcd_peer});
+    member.peers.push_back({host.id(), host.address, config.ports.etcd_peer, config.ports.etcd_client});
   member.address = config.self().address;
   member.client_port = config.ports.etcd_client;
   member.peer_port = config.ports.etcd_peer;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "adapters/etcd/gateway.h"
+#include "adapters/etcd/member_join.h"
 #include "base/text.h"
 #include "runtime/child_process.h"
 #include "runtime/files.h"
@@ -25,12 +26,12 @@ constexpr Duration longest_pause = std::chrono::seconds(5);
 constexpr Duration good_run = std::chrono::seconds(30);
 constexpr Duration kill_limit = std::chrono::seconds(5);
 
-/// Whether a running process has exactly this command line.
+/// Whether a running process is the member of this command line, however it began.
 bool has_command_line(pid_t pid, const std::vector<std::string>& arguments) {
-  const auto text = runtime::read_file("/proc/" + std::to_string(pid) + "/cmdline");
-  std::string wanted;
-  for (const std::string& argument : arguments) wanted += argument + '\0';
-  return text && *text == wanted;
+  auto text = runtime::read_file("/proc/" + std::to_string(pid) + "/cmdline");
+  if (!text || text->empty()) return false;
+  text->pop_back();  // the end of the last argument
+  return is_same_member(split(*text, '\0'), arguments);
 }
 
 std::string describe_exit(int status) {
@@ -51,18 +52,21 @@ Duration next_pause(Duration last_pause, Duration uptime) {
 }
 
 struct EtcdMember::State {
-  State(asio::any_io_executor loop, MemberConfig member, std::shared_ptr<runtime::TlsClientContext> tls)
+  State(asio::any_io_executor loop, MemberConfig member, std::shared_ptr<runtime::TlsClientContext> client_tls)
       : executor(std::move(loop)),
         config(std::move(member)),
-        client(executor, runtime::Endpoint{.address = config.address, .port = config.client_port}, std::move(tls)) {}
+        tls(std::move(client_tls)),
+        client(executor, runtime::Endpoint{.address = config.address, .port = config.client_port}, tls) {}
 
   static Task<void> supervise(std::shared_ptr<State> state);
+  static Task<void> remember(std::shared_ptr<State> state);
   static Task<Status> begin(std::shared_ptr<State> state);
   static Task<Status> clear_cgroup(std::shared_ptr<State> state, std::vector<std::string> arguments);
   static Task<Result<std::string>> call(std::shared_ptr<State> state, runtime::HttpRequest request, Duration limit);
 
   asio::any_io_executor executor;
   MemberConfig config;
+  std::shared_ptr<runtime::TlsClientContext> tls;
   runtime::HttpClient client;
   std::optional<runtime::ChildProcess> child;
   bool is_stopping = false;
@@ -91,13 +95,18 @@ Task<Status> EtcdMember::State::begin(std::shared_ptr<State> state) {
   const MemberConfig& config = state->config;
   if (auto installed = install_tls(config); !installed) co_return installed;
   if (auto prepared = prepare_data_directory(config); !prepared) co_return prepared;
-  const auto arguments = member_arguments(config);
   if (config.cgroup) {
-    auto cleared = co_await clear_cgroup(state, arguments);
+    auto cleared = co_await clear_cgroup(state, member_arguments(config));
     if (!cleared || state->child) co_return cleared;
   }
+  Beginning beginning;
+  if (!has_data(config)) {
+    auto joined = co_await join_cluster(state->executor, config, state->tls);
+    if (!joined) co_return std::unexpected(joined.error());
+    beginning = *std::move(joined);
+  }
   runtime::ChildSpec spec;
-  spec.arguments = arguments;
+  spec.arguments = member_arguments(config, beginning);
   spec.environment = {{"PATH", "/usr/bin:/bin"}};
   spec.user = config.user;
   spec.cgroup = config.cgroup;
@@ -129,6 +138,15 @@ Task<void> EtcdMember::State::supervise(std::shared_ptr<State> state) {
   }
 }
 
+/// As soon as there is data: without it the member must not begin anew (ADR 0021).
+Task<void> EtcdMember::State::remember(std::shared_ptr<State> state) {
+  while (!has_run_before(state->config)) {
+    if (const auto noted = remember_member(state->config); !noted)
+      runtime::log_warn("etcd: cannot note that it has run: " + noted.error().to_string());
+    co_await runtime::sleep_for(std::chrono::seconds(1));
+  }
+}
+
 Task<Result<std::string>> EtcdMember::State::call(std::shared_ptr<State> state, runtime::HttpRequest request,
                                                   Duration limit) {
   auto answer = co_await state->client.call(std::move(request), limit);
@@ -150,7 +168,10 @@ EtcdMember::EtcdMember(std::shared_ptr<State> state)
     : state_(std::move(state)), scope_(state_->executor, "etcd member") {}
 EtcdMember::~EtcdMember() = default;
 
-void EtcdMember::start() { scope_.spawn("supervise", State::supervise(state_)); }
+void EtcdMember::start() {
+  scope_.spawn("supervise", State::supervise(state_));
+  scope_.spawn("remember", State::remember(state_));
+}
 
 bool EtcdMember::is_running() const { return state_->child && state_->child->is_running(); }
 int EtcdMember::starts() const { return state_->starts; }

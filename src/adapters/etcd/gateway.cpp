@@ -187,7 +187,8 @@ Result<std::vector<MemberEntry>> parse_members(std::string_view body) {
   std::vector<MemberEntry> members;
   if (const auto* list = field_of(*value, "members"); list != nullptr && list->is_array())
     for (const auto& member : list->get_array())
-      members.push_back({number_of<std::uint64_t>(member, "ID"), text_of(member, "name")});
+      members.push_back({number_of<std::uint64_t>(member, "ID"), text_of(member, "name"), texts_of(member, "peerURLs"),
+                         !texts_of(member, "clientURLs").empty()});
   return members;
 }
 

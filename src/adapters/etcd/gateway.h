@@ -79,6 +79,8 @@ Result<MemberStatus> parse_status(std::string_view body);
 struct MemberEntry {
   std::uint64_t id = 0;
   std::string name;  // empty: added, never started
+  std::vector<std::string> peer_urls;
+  bool has_run = false;  // it has told where its clients reach it
 };
 Result<std::vector<MemberEntry>> parse_members(std::string_view body);
 

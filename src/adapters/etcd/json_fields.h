@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gemel::adapters::etcd {
 
@@ -34,6 +35,17 @@ inline std::string text_of(const boost::json::value& value, std::string_view nam
   const auto* field = field_of(value, name);
   const auto* text = field == nullptr ? nullptr : field->if_string();
   return text == nullptr ? std::string{} : std::string(text->data(), text->size());
+}
+
+/// The texts of a list; empty when there is none.
+inline std::vector<std::string> texts_of(const boost::json::value& value, std::string_view name) {
+  std::vector<std::string> texts;
+  const auto* field = field_of(value, name);
+  const auto* list = field == nullptr ? nullptr : field->if_array();
+  if (list == nullptr) return texts;
+  for (const auto& each : *list)
+    if (const auto* text = each.if_string()) texts.emplace_back(text->data(), text->size());
+  return texts;
 }
 
 inline bool flag_of(const boost::json::value& value, std::string_view name) {

@@ -10,18 +10,15 @@
 namespace gemel::adapters::etcd {
 namespace {
 
-std::string url(const std::string& address, std::uint16_t port) {
-  return address.contains(':') ? fmt::format("https://[{}]:{}", address, port)
-                               : fmt::format("https://{}:{}", address, port);
-}
-
 std::string milliseconds(Duration time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
-std::string initial_cluster(const MemberConfig& config) {
+constexpr std::string_view beginning_prefix = "--initial-cluster";
+
+std::string all_voters(const MemberConfig& config) {
   std::vector<std::string> parts;
-  for (const MemberPeer& peer : config.peers) parts.push_back(peer.name.name + "=" + url(peer.address, peer.port));
+  for (const MemberPeer& peer : config.peers) parts.push_back(peer.name.name + "=" + peer_url(peer.address, peer.port));
   return join(parts, ",");
 }
 
@@ -34,7 +31,23 @@ void add_tls(const MemberConfig& config, std::vector<std::string>& arguments) {
                     "--peer-cert-file=" + folder + "/peer.crt", "--peer-key-file=" + folder + "/peer.key"});
 }
 
+std::vector<std::string> without_beginning(std::vector<std::string> arguments) {
+  std::erase_if(arguments, [](const std::string& argument) { return argument.starts_with(beginning_prefix); });
+  return arguments;
+}
+
 }  // namespace
+
+std::string peer_url(const std::string& address, std::uint16_t port) {
+  return address.contains(':') ? fmt::format("https://[{}]:{}", address, port)
+                               : fmt::format("https://{}:{}", address, port);
+}
+
+std::string own_peer_url(const MemberConfig& config) { return peer_url(config.address, config.peer_port); }
+
+bool is_same_member(const std::vector<std::string>& one, const std::vector<std::string>& other) {
+  return without_beginning(one) == without_beginning(other);
+}
 
 std::filesystem::path tls_directory(const MemberConfig& config) {
   return config.data_directory.parent_path() / "etcd-tls";
@@ -55,20 +68,20 @@ std::vector<std::string> check_member(const MemberConfig& config) {
   return mistakes;
 }
 
-std::vector<std::string> member_arguments(const MemberConfig& config) {
-  const std::string client_url = url(config.address, config.client_port);
-  const std::string peer_url = url(config.address, config.peer_port);
+std::vector<std::string> member_arguments(const MemberConfig& config, const Beginning& beginning) {
+  const std::string client_url = peer_url(config.address, config.client_port);
+  const std::string own_url = own_peer_url(config);
   std::vector<std::string> arguments{
       config.program.string(),
       "--name=" + config.name.name,
       "--data-dir=" + config.data_directory.string(),
       "--listen-client-urls=" + client_url,
       "--advertise-client-urls=" + client_url,
-      "--listen-peer-urls=" + peer_url,
-      "--initial-advertise-peer-urls=" + peer_url,
-      "--initial-cluster=" + initial_cluster(config),
+      "--listen-peer-urls=" + own_url,
+      "--initial-advertise-peer-urls=" + own_url,
+      "--initial-cluster=" + (beginning.cluster.empty() ? all_voters(config) : beginning.cluster),
       "--initial-cluster-token=gemel-" + config.site,
-      "--initial-cluster-state=new",  // ignored when the data directory exists
+      std::string("--initial-cluster-state=") + (beginning.is_joining ? "existing" : "new"),
       "--heartbeat-interval=" + milliseconds(config.heartbeat),
       "--election-timeout=" + milliseconds(config.election),
       "--pre-vote=true",  // off by default in 3.4: a member that comes back would depose the leader

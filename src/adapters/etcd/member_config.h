@@ -19,6 +19,7 @@ struct MemberPeer {
   NodeId name;
   std::string address;  // IP literal of the management network
   std::uint16_t port = 2380;
+  std::uint16_t client_port = 2379;
 };
 
 struct MemberConfig {
@@ -43,10 +44,23 @@ struct MemberConfig {
   std::uint64_t quota_bytes = 256ULL << 20;            // the data is a few kilobytes
 };
 
+/// How a member without data begins.
+struct Beginning {
+  bool is_joining = false;   // a cluster that exists; false: a new one, of all voters
+  std::string cluster = {};  // "name=url,..." of its members, self among them; empty: the voters
+};
+
+/// "https://address:port"
+std::string peer_url(const std::string& address, std::uint16_t port);
+std::string own_peer_url(const MemberConfig& config);
+
 /// Every mistake as a sentence; empty when sound.
 std::vector<std::string> check_member(const MemberConfig& config);
-/// The whole command line, program first. Pre: check_member(config) is empty.
-std::vector<std::string> member_arguments(const MemberConfig& config);
+/// The whole command line, program first. Pre: check_member(config) is empty. etcd heeds the beginning only while it
+/// has no data.
+std::vector<std::string> member_arguments(const MemberConfig& config, const Beginning& beginning = {});
+/// Two command lines that differ in the beginning only.
+bool is_same_member(const std::vector<std::string>& one, const std::vector<std::string>& other);
 
 /// <parent of data_directory>/etcd-tls, owned by root, readable by etcd's group only.
 std::filesystem::path tls_directory(const MemberConfig& config);

@@ -94,7 +94,8 @@ class TestCluster {
     const auto tls = authority_.issue_for_loopback("etcd-server");
     client_tls_ = authority_.issue_for_loopback("etcd-client");
     std::vector<MemberPeer> peers;
-    for (int i = 0; i < size; ++i) peers.push_back({NodeId{"m" + std::to_string(i)}, "127.0.0.1", free_port()});
+    for (int i = 0; i < size; ++i)
+      peers.push_back({NodeId{"m" + std::to_string(i)}, "127.0.0.1", free_port(), free_port()});
     for (const MemberPeer& peer : peers) {
       MemberConfig config;
       config.site = "test";
@@ -102,7 +103,7 @@ class TestCluster {
       config.peers = peers;
       config.address = peer.address;
       config.peer_port = peer.port;
-      config.client_port = free_port();
+      config.client_port = peer.client_port;
       config.metrics_port = 0;
       std::filesystem::create_directory(folder_ / peer.name.name);
       config.data_directory = folder_ / peer.name.name / "data";
