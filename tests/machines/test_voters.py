@@ -78,3 +78,28 @@ def test_losing_the_majority_keeps_writes_and_status_says_so(lab, record, repeti
     judge(record, "loss of a majority of voters", repetitions,
           lambda: observe_loss(lab, "majority", lost, databases, status_says_so))
     assert lab.wait_healthy()["failover_possible"]
+
+
+def voters_seen(lab: Lab, host: str) -> int:
+    """How many voters answer `host`; 0 while its own has no data."""
+    if not lab.inside(host, "sh", "-c", "ls -d /var/lib/gemel/etcd/member/wal 2>/dev/null || true"):
+        return 0
+    entry = next(entry for entry in lab.site(host)["hosts"] if entry["host"] == host)
+    return ((entry.get("status") or {}).get("store") or {}).get("reachable", 0)
+
+
+def test_a_voter_whose_data_is_gone_joins_again(lab, record):
+    """Its host was installed anew, or its disk came back empty: the others take it in as another member (ADR 0021)."""
+    databases, epoch = lab.hosts_with("database"), lab.summary()["epoch"]
+    voter = next(voter for voter in lab.hosts_with("voter") if voter not in databases)
+    wait_until("the note that etcd has run", lambda: lab.inside(
+        voter, "sh", "-c", "ls /var/lib/gemel/etcd.has-run 2>/dev/null || true"), 15)
+    with outage_load(lab, f"rejoin-{int(time.time())}", **PATIENT) as load:
+        lab.inside(voter, "sh", "-c", "systemctl stop gemeld && rm -rf /var/lib/gemel/etcd && systemctl start gemeld")
+        began = time.monotonic()
+        wait_until("three voters", lambda: voters_seen(lab, voter) == 3, 60, 0.5)
+        took = time.monotonic() - began
+        result = load.stop()
+    assert lab.wait_healthy()["epoch"] == epoch
+    assert result["verdict"]["is_clean"], result["verdict"]
+    record.add("a voter without data is one again", [took], "s", 30)
