@@ -29,6 +29,7 @@ struct Arguments {
   RenderOptions render;
   PortsOptions ports;
   SetupOptions setup;
+  std::string destroy_phrase;
   std::string ports_output;  // empty: as --output says
 };
 
@@ -167,6 +168,16 @@ void add_rotate(CLI::App& app, Arguments& arguments) {
   password->footer("Safe to run again: it goes on where it was stopped.");
 }
 
+void add_destroy(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("destroy", "take a site down for good; its data is moved aside on every host");
+  add_setup_options(*verb, arguments.setup);
+  verb->add_option("--confirm", arguments.destroy_phrase, "\"destroy SITE\", instead of typing it")
+      ->type_name("PHRASE");
+  verb->add_flag("--yes", arguments.setup.is_confirmed,
+                 "do not ask about new hosts' keys; the phrase is asked for still");
+  verb->footer("Deletes no data: everything is kept in /var/lib/gemel-kept on each host. Safe to run again.");
+}
+
 void add_verbs(CLI::App& app, Arguments& arguments) {
   auto* status =
       app.add_subcommand("status", "the site in one table: who serves, and whether a failover is possible now");
@@ -190,6 +201,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   add_ports(app, arguments);
   add_setup(app, arguments);
   add_rotate(app, arguments);
+  add_destroy(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -211,6 +223,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("render")) return run_render(arguments.render);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
+  if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);
   if (app.got_subcommand("rotate")) return run_rotate_password(arguments.setup);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =

@@ -28,6 +28,8 @@ class SetupSession {
   runtime::Task<void> close();
 
   [[nodiscard]] const site::Site& site() const { return input_.site; }
+  /// The UUID that render gave the site.
+  [[nodiscard]] const std::string& site_id() const { return input_.manifest.site_id; }
   [[nodiscard]] const std::filesystem::path& state() const { return state_; }
   [[nodiscard]] setup::Remote* remote() const { return remote_.get(); }
 

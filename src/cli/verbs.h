@@ -106,6 +106,10 @@ ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
 /// failed: doing it again goes on from there.
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
 
+/// Takes a site down for good; its data is kept aside. `phrase`: typed beforehand; empty: asked for. `refused` when it
+/// is not "destroy SITE"; `unreachable` and nothing done when a host does not answer.
+ExitCode run_destroy(const SetupOptions& options, const std::string& phrase);
+
 /// A new password for the managers' database user; both are valid in between. `refused` when nobody agreed or no host
 /// is primary; after any other error doing it again goes on from there.
 ExitCode run_rotate_password(const SetupOptions& options);

@@ -1,4 +1,4 @@
-"""New secrets for a site that serves: gemel rotate on machines of the lab, under load."""
+"""What gemel does to a site that serves, on machines of the lab: rotate under load, destroy."""
 import subprocess
 import sys
 import time
@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lab_driver import HERE, Lab, Load  # noqa: E402
-from test_setup import Setup, boot_bare  # noqa: E402
+from test_setup import HOSTS, Setup, boot_bare  # noqa: E402
 
 PASSWORD = "/etc/gemel/secrets/application.password"
 
@@ -82,3 +82,27 @@ def test_a_password_is_rotated_under_load_and_no_request_fails(lab, setup, recor
 def test_after_a_rotation_nothing_is_left_to_do(lab, setup):
     result = setup.run("apply", "--yes")
     assert result.returncode == 0 and "[" not in result.stdout, result.stdout + result.stderr
+
+
+def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, setup):
+    refused = setup.run("destroy", "--yes", "--confirm", "destroy it")
+    assert refused.returncode == 3 and "nothing was changed" in refused.stderr
+    lab.sql(lab.primary(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    result = setup.run("destroy", "--yes", "--confirm", "destroy lab")
+    assert result.returncode == 0, result.stdout + result.stderr
+    for host in HOSTS:
+        left = lab.inside(host, "sh", "-c", "ls -d /etc/gemel /var/lib/gemel 2>/dev/null; nft list tables | grep gemel_; "
+                          "grep -F gemel /etc/hosts; pgrep -x 'gemeld|etcd|haproxy|postgres|gemel-manager'; true")
+        assert left.strip() == "", (host, left)
+        kept = lab.inside(host, "sh", "-c", "stat -c %a /var/lib/gemel-kept; ls /var/lib/gemel-kept/*")
+        assert kept.split()[0] == "700" and "etc" in kept.split(), kept
+    for host in ("db1", "db2"):
+        assert lab.inside(host, "sh", "-c", "cat /var/lib/gemel-kept/*/var/postgres/data/PG_VERSION").strip() == "15"
+    again = setup.run("destroy", "--yes", "--confirm", "destroy lab")
+    assert again.returncode == 0 and "nothing of this site" in again.stdout, again.stdout + again.stderr
+
+
+def test_what_was_destroyed_can_be_made_anew(lab, setup):
+    result = setup.run("apply", "--yes")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert lab.sql(lab.primary(), "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'") == ["0"]

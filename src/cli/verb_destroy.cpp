@@ -1,0 +1,68 @@
+// gemel destroy: takes a site down for good, after a person has typed its name. Data is kept aside, never deleted.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "base/text.h"
+#include "cli/run_loop.h"
+#include "cli/setup_session.h"
+#include "cli/table.h"
+#include "setup/site_removal.h"
+
+namespace gemel::cli {
+namespace {
+
+/// "2026-12-31T12:00:00.123Z" as a file name.
+std::string stamp_of(std::string time) {
+  time = time.substr(0, 19) + "Z";
+  std::erase_if(time, [](char letter) { return letter == '-' || letter == ':'; });
+  return time;
+}
+
+/// The phrase must be exact, given beforehand or typed.
+bool is_meant(const std::string& phrase, const std::string& given) {
+  if (!given.empty()) return given == phrase;
+  print(
+      fmt::format("The site ends: users are cut off, and nothing runs on its hosts any more. Its data is moved aside.\n"
+                  "Type \"{}\" to go on: ",
+                  phrase));
+  std::string line;
+  return std::getline(std::cin, line) && trim(line) == phrase;
+}
+
+runtime::Task<ExitCode> destroy(SetupSession* session) {
+  const auto known = co_await session->pin_new_hosts();
+  if (!known) co_return known.error();
+  const auto stamp = stamp_of(runtime::wall_now());
+  const auto outcome = co_await setup::remove_site(session->remote(), {&session->site(), session->site_id(), stamp},
+                                                   [](const std::string& line) { print(line + "\n"); });
+  if (!outcome) {
+    complain(outcome.error().to_string());
+    complain("stopped; the same command goes on from here");
+    co_return exit_code_of(outcome.error());
+  }
+  print(fmt::format("The site '{}' is gone. Its authorities and passwords are kept in {}\n", session->site().name,
+                    session->state().string()));
+  co_return ExitCode::done;
+}
+
+runtime::Task<ExitCode> destroy_and_close(SetupSession* session) {
+  const auto code = co_await destroy(session);
+  co_await session->close();
+  co_return code;
+}
+
+}  // namespace
+
+ExitCode run_destroy(const SetupOptions& options, const std::string& phrase) {
+  const auto session = SetupSession::open(options);
+  if (!session) return session.error();
+  const auto wanted = "destroy " + (*session)->site().name;
+  if (!is_meant(wanted, phrase)) {
+    complain(fmt::format("not confirmed with \"{}\"; nothing was changed", wanted));
+    return ExitCode::refused;
+  }
+  return run_loop(destroy_and_close(session->get()));
+}
+
+}  // namespace gemel::cli

@@ -1,0 +1,33 @@
+// Takes a site down for good: stops it on every host and moves what it had aside. Deletes no data.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "setup/remote.h"
+#include "site/site.h"
+
+namespace gemel::setup {
+
+struct RemovalInput {
+  const site::Site* site = nullptr;
+  std::string site_id;  // a host of another site is not touched
+  std::string stamp;    // part of the directory's name where things are kept: "20261231T120000Z"
+};
+
+/// One host after the other: databases first (what they hand over goes to the next), then the rest. On each: units
+/// stopped and disabled, packet filter tables and the block in /etc/hosts removed, /etc/gemel and /var/lib/gemel moved
+/// to /var/lib/gemel-kept/<stamp>, readable by root only. Packages stay. A host on which nothing is left is passed
+/// over, so that doing it again goes on. Every host is asked first: `unavailable` (and nothing done) when one cannot be
+/// reached, `refused` when one belongs to another site. Later errors leave that host half done. `on_host` gets a line
+/// for each. Suspends. Loop thread.
+runtime::Task<Status> remove_site(Remote* remote, RemovalInput input, std::function<void(const std::string&)> on_host);
+
+/// The hosts in the order in which they are taken down. Pure.
+std::vector<const site::Host*> removal_order(const site::Site& site);
+
+/// Where a run with this stamp keeps things on each host.
+std::string kept_directory(const std::string& stamp);
+
+}  // namespace gemel::setup
