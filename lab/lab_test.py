@@ -166,6 +166,14 @@ class Lab(unittest.TestCase):
         self.assertNotIn("10.77.0.100", inside("db1", "ip -br address"))
         until(lambda: answers("db2", "10.77.0.21"), "db1 is back in the network")
 
+    def test_reinstall_gives_an_empty_disk_and_the_same_name_and_address(self):
+        inside("lb1", "echo kept >/var/lib/lab-test; sync")
+        must("poweroff", "lb1")
+        must("reinstall", "lb1")
+        self.assertEqual(inside("lb1", "ls /var/lib/lab-test 2>/dev/null || hostname").strip(), "lb1")
+        until(lambda: answers("db1", "10.77.0.31"), "lb1 answers")
+        self.assertIn("10.77.0.31", inside("db2", "getent hosts mgmt.lab.test"))
+
     def test_reboot_is_orderly(self):
         inside("ccm2", "systemd-run --unit=witness --property=ExecStop='touch /var/lib/stopped' sleep 1000")
         must("reboot", "ccm2")

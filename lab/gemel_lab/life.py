@@ -107,6 +107,22 @@ def create(files, names, bare, say):
         machine.wait_started(host)
 
 
+def reinstall(host):
+    """The machine as `up` made it: what it wrote since then is gone, as with a new disk. It is on afterwards."""
+    with locked():
+        record = site.record()
+        if machine.is_on(host):
+            machine.power_off(host)
+        image.unmount_below(paths.root_of(host))
+        image.remove_tree(paths.machine_dir(host))
+        prepare(host, record["layers"])
+        if not record["bare"]:
+            site.lay_down(host, paths.root_of(host))
+            site.enable_units(host, paths.root_of(host))
+        machine.start(host, paths.root_of(host))
+        machine.wait_started(host)
+
+
 def make_image(names=()):
     """The layers without Gemel alone, so that they can be made while something else is being built."""
     say = Progress()

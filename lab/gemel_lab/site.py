@@ -97,6 +97,7 @@ def name_machine(host, root):
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
     for name in paths.NUMBERS:
         lines += [f"{paths.address4(name)} {name}", f"{paths.address6(name)} {name}"]
+    lines.append(f"{paths.address4(paths.BALANCER)} {settings()['site']['dns_name']}")
     paths.write_text(root + "/etc/hosts", "\n".join(lines) + "\n")
 
 

@@ -26,6 +26,7 @@ USAGE = """usage: lab/lab VERB ...   (as root)
   boot HOST                   start a machine that is off
   reboot HOST                 orderly shutdown and start
   poweroff HOST               pull the plug: no packet, no shutdown
+  reinstall HOST              a new disk: the machine as `up` made it, switched on
   freeze HOST [NAME]          stop everything in a machine, or only the processes of that name
   thaw HOST                   let all of it go on
   isolate HOST                drop every packet from and to a machine
@@ -186,6 +187,12 @@ def poweroff(arguments):
     machine.power_off(machine_named(host))
 
 
+def reinstall(arguments):
+    (host,), _ = take(arguments, 1)
+    from . import life
+    life.reinstall(machine_named(host))
+
+
 def freeze(arguments):
     (host, *name), _ = take(arguments, 1, more=1)
     from . import machine
@@ -245,8 +252,8 @@ def kill(arguments):
 
 
 VERBS = {"up": up, "down": down, "image": image, "redeploy": redeploy, "status": status, "env": env, "exec": exec_,
-         "shell": shell, "logs": logs, "boot": boot, "reboot": reboot, "poweroff": poweroff, "freeze": freeze, "thaw": thaw,
-         "isolate": isolate, "cut": cut, "drop": drop, "heal": heal, "kill": kill}
+         "shell": shell, "logs": logs, "boot": boot, "reboot": reboot, "poweroff": poweroff, "reinstall": reinstall,
+         "freeze": freeze, "thaw": thaw, "isolate": isolate, "cut": cut, "drop": drop, "heal": heal, "kill": kill}
 WITHOUT_SITE = ("up", "down", "image", "redeploy")
 
 

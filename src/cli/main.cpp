@@ -30,6 +30,8 @@ struct Arguments {
   PortsOptions ports;
   SetupOptions setup;
   std::string destroy_phrase;
+  ReplaceHostOptions replace_host;
+  unsigned replace_seconds = 14'400;
   std::string ports_output;  // empty: as --output says
 };
 
@@ -135,8 +137,7 @@ void add_ports(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
 }
 
-void add_setup_options(CLI::App& verb, SetupOptions& options) {
-  verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
+void add_state_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--state", options.state,
                   "keys, certificates, pinned host keys, logs (default: /var/lib/gemel/setup/<site>)")
       ->type_name("DIR");
@@ -145,6 +146,34 @@ void add_setup_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--packages", options.packages, "directory with Gemel's package files, for hosts that lack them")
       ->type_name("DIR");
   verb.add_option("--port", options.port, "port of the hosts' ssh (default 22)")->type_name("PORT");
+}
+
+void add_setup_options(CLI::App& verb, SetupOptions& options) {
+  verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
+  add_state_options(verb, options);
+}
+
+void add_doctor(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("doctor", "what stands in the way, why it matters, how to mend it");
+  verb->add_option("--before", arguments.setup.site_file, "before this site is set up")->required()->type_name("SITE");
+  add_state_options(*verb, arguments.setup);
+  verb->add_flag("--yes", arguments.setup.is_confirmed, "do not ask whether new hosts' keys are the right ones");
+  verb->footer("Changes no host. Exit code 3: something is in the way.");
+}
+
+void add_replace_host(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.replace_host;
+  auto* verb = app.add_subcommand("replace-host", "a lost database host, installed anew, becomes a full copy again");
+  add_setup_options(*verb, options.setup);
+  verb->add_option("--host", options.host, "the host, under its old name and address")->required()->type_name("HOST");
+  verb->add_option("--host-key", options.host_key, "fingerprint of its new key, instead of being asked")
+      ->type_name("SHA256:...");
+  verb->add_flag("--yes", options.setup.is_confirmed, "do not ask about the plan; about a changed key it is asked");
+  verb->add_option("--timeout", arguments.replace_seconds, "seconds to wait for the copy (default 14400)")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->type_name("SECONDS");
+  verb->footer(
+      "Refused unless another host serves and does not count on this one. Nothing is changed on the other hosts.");
 }
 
 void add_setup(CLI::App& app, Arguments& arguments) {
@@ -199,9 +228,11 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
+  add_doctor(app, arguments);
   add_setup(app, arguments);
   add_rotate(app, arguments);
   add_destroy(app, arguments);
+  add_replace_host(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -222,6 +253,11 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
+  if (app.got_subcommand("doctor")) return run_doctor(arguments.common, arguments.setup);
+  if (app.got_subcommand("replace-host")) {
+    arguments.replace_host.timeout = std::chrono::seconds(arguments.replace_seconds);
+    return run_replace_host(arguments.common, arguments.replace_host);
+  }
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);
   if (app.got_subcommand("rotate")) return run_rotate_password(arguments.setup);

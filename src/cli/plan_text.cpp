@@ -23,6 +23,20 @@ std::string changes_text(const std::vector<std::string>& changes, bool is_wide) 
   return fmt::format("{} and {} more", changes.front(), changes.size() - 1);
 }
 
+json::array problems_array(const site::Plan& plan) {
+  json::array problems;
+  for (const auto& problem : plan.problems) {
+    problems.push_back({{"code", to_string(problem.code)},
+                        {"host", problem.host},
+                        {"text", sentence_of(problem)},
+                        {"what", problem.what},
+                        {"why", problem.why},
+                        {"mend", problem.mend},
+                        {"is_blocking", problem.is_blocking}});
+  }
+  return problems;
+}
+
 }  // namespace
 
 bool is_blocked(const site::Plan& plan) { return std::ranges::any_of(plan.problems, &site::Problem::is_blocking); }
@@ -34,9 +48,10 @@ std::string problems_text(const site::Plan& plan) {
     std::vector<std::pair<std::string, std::vector<std::string>>> sentences;
     for (const auto& problem : plan.problems) {
       if (problem.is_blocking != blocking) continue;
-      const auto same = std::ranges::find(sentences, problem.text, [](const auto& entry) { return entry.first; });
+      auto said = sentence_of(problem);
+      const auto same = std::ranges::find(sentences, said, [](const auto& entry) { return entry.first; });
       if (same == sentences.end()) {
-        sentences.push_back({problem.text, {problem.host}});
+        sentences.push_back({std::move(said), {problem.host}});
       } else {
         same->second.push_back(problem.host);
       }
@@ -66,6 +81,31 @@ std::string plan_table(const std::string& site_name, const site::Plan& plan, boo
   return (plan.steps.empty() ? std::string() : render_table(table, use_colour)) + problems_text(plan);
 }
 
+std::string findings_text(const std::string& site_name, const site::Plan& plan, bool use_colour) {
+  std::string text;
+  for (const bool blocking : {true, false}) {
+    for (const auto& problem : plan.problems) {
+      if (problem.is_blocking != blocking) continue;
+      const auto colour = blocking ? Colour::bad : Colour::warning;
+      text += fmt::format("{} {}: {}\n", coloured(blocking ? "IN THE WAY" : "warning", colour, use_colour),
+                          problem.host, printable(problem.what));
+      if (!problem.why.empty()) text += fmt::format("    {}\n", printable(problem.why));
+      if (!problem.mend.empty()) text += fmt::format("    To mend it: {}\n", printable(problem.mend));
+    }
+  }
+  const auto blocking = std::ranges::count_if(plan.problems, &site::Problem::is_blocking);
+  if (blocking == 0) return text + fmt::format("Site {}: nothing stands in the way.\n", site_name);
+  return text + fmt::format("Site {}: {} in the way; no host was changed.\n", site_name,
+                            blocking == 1 ? "one finding stands" : fmt::format("{} findings stand", blocking));
+}
+
+std::string findings_json(const std::string& site_name, const site::Plan& plan) {
+  return json::serialize(json::object{{"api_version", "v1"},
+                                      {"site", site_name},
+                                      {"is_blocked", is_blocked(plan)},
+                                      {"findings", problems_array(plan)}});
+}
+
 std::string plan_json(const std::string& site_name, const site::Plan& plan) {
   json::array steps;
   for (const auto& step : plan.steps) {
@@ -77,15 +117,8 @@ std::string plan_json(const std::string& site_name, const site::Plan& plan) {
                      {"needs", array_of(step.needs)},
                      {"undo", step.undo.empty() ? json::value(nullptr) : json::value(step.undo)}});
   }
-  json::array problems;
-  for (const auto& problem : plan.problems) {
-    problems.push_back({{"code", to_string(problem.code)},
-                        {"host", problem.host},
-                        {"text", problem.text},
-                        {"is_blocking", problem.is_blocking}});
-  }
   return json::serialize(
-      json::object{{"api_version", "v1"}, {"site", site_name}, {"steps", steps}, {"problems", problems}});
+      json::object{{"api_version", "v1"}, {"site", site_name}, {"steps", steps}, {"problems", problems_array(plan)}});
 }
 
 }  // namespace gemel::cli

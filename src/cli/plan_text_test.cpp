@@ -30,7 +30,7 @@ TEST(PlanText, a_table_names_steps_in_order_and_a_problem_is_a_line) {
   EXPECT_TRUE(is_blocked(plan));
   const auto text = plan_table("lab", plan, false, false);
   EXPECT_THAT(text, HasSubstr("ccm1/packages"));
-  EXPECT_THAT(text, HasSubstr("db2: cannot be reached: no route\n"));
+  EXPECT_THAT(text, HasSubstr("db2: cannot be reached: no route; see that it is on"));
   EXPECT_LT(text.find("ccm1/packages"), text.find("lb1/balancer-check"));
 }
 
@@ -38,8 +38,27 @@ TEST(PlanText, what_is_the_same_on_several_hosts_is_said_once) {
   auto input = bare();
   for (auto& [host, facts] : input.facts) facts.resolved.clear();
   const auto text = problems_text(site::make_plan(input));
-  EXPECT_THAT(text, testing::StartsWith("warning: ccm1, ccm2, db1, db2, lb1: mgmt.lab.test is not known"));
+  EXPECT_THAT(text, testing::StartsWith("ccm1, ccm2, db1, db2, lb1: the name mgmt.lab.test is not known"));
   EXPECT_EQ(std::ranges::count(text, '\n'), 1);
+}
+
+TEST(PlanText, a_finding_says_what_is_wrong_why_it_matters_and_how_to_mend_it) {
+  auto input = bare();
+  input.facts["db1"].listening = {5432};
+  input.facts["db1"].listeners = {{5432, "post\x1bgres"}};
+  input.facts["ccm1"].host_name = "localhost";
+  const auto plan = site::make_plan(input);
+  const auto text = findings_text("lab", plan, false);
+  EXPECT_THAT(text, testing::StartsWith("IN THE WAY db1: port 5432 is taken by post"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, HasSubstr("\n    To mend it: stop it"));
+  EXPECT_THAT(text, HasSubstr("\nwarning ccm1: the system calls itself"));
+  EXPECT_THAT(text, testing::EndsWith("Site lab: one finding stands in the way; no host was changed.\n"));
+  const auto value = boost::json::parse(findings_json("lab", plan));
+  EXPECT_TRUE(value.at("is_blocked").as_bool());
+  EXPECT_EQ(value.at_pointer("/findings/1/code").as_string(), "port_taken");
+  EXPECT_FALSE(value.at_pointer("/findings/1/mend").as_string().empty());
+  EXPECT_EQ(findings_text("lab", site::make_plan(bare()), false), "Site lab: nothing stands in the way.\n");
 }
 
 TEST(PlanText, json_has_ids_needs_and_no_hash_of_a_secret) {

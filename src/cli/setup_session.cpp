@@ -117,6 +117,45 @@ runtime::Task<std::expected<void, ExitCode>> SetupSession::pin_new_hosts() {
   co_return std::expected<void, ExitCode>{};
 }
 
+runtime::Task<ExitCode> SetupSession::accept_new_key(std::string host, std::string expected) {
+  const auto file = state_ / "known_hosts";
+  const auto pinned = setup::pinned_keys(file);
+  if (!pinned) co_return give_up(pinned.error());
+  auto addresses = addresses_of(input_.site);
+  std::erase_if(addresses, [&](const auto& entry) { return entry.first != host; });
+  const auto keys = co_await setup::scan_host_keys(addresses, options_.port);
+  if (!keys) co_return give_up(keys.error());
+  if (keys->empty()) {
+    complain(fmt::format("{} does not answer at {}: install it and let its sshd in first; nothing was changed", host,
+                         addresses.at(host)));
+    co_return ExitCode::unreachable;
+  }
+  if (std::ranges::all_of(*keys, [&](const setup::HostKey& key) { return std::ranges::count(*pinned, key) != 0; }))
+    co_return ExitCode::done;
+  bool is_expected = !expected.empty();
+  std::string shown;
+  for (const auto& key : *pinned) {
+    if (key.host != host) continue;
+    shown += fmt::format("  until now {} {}\n", key.type, setup::fingerprint(key).value_or("?"));
+  }
+  for (const auto& key : *keys) {
+    const auto print_of = setup::fingerprint(key);
+    if (!print_of) co_return give_up(print_of.error());
+    shown += fmt::format("  now       {} {}\n", key.type, *print_of);
+    is_expected = is_expected && *print_of == expected;
+  }
+  std::fputs(fmt::format("{} shows another key than before:\n{}", host, shown).c_str(), stderr);
+  const bool is_agreed =
+      expected.empty() ? is_confirmed("Is this the key of the host that was installed anew?") : is_expected;
+  if (!is_agreed) {
+    complain(expected.empty() ? "the key was not accepted; the earlier one stays, and nothing was changed"
+                              : "that is not the key of --host-key; the earlier one stays, and nothing was changed");
+    co_return ExitCode::refused;
+  }
+  const auto status = setup::pin_anew(file, *keys);
+  co_return status ? ExitCode::done : give_up(status.error());
+}
+
 runtime::Task<std::expected<site::Plan, ExitCode>> SetupSession::make_plan() {
   const auto pinned = co_await pin_new_hosts();
   if (!pinned) co_return std::unexpected(pinned.error());

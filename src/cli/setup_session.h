@@ -24,6 +24,10 @@ class SetupSession {
   runtime::Task<std::expected<void, ExitCode>> pin_new_hosts();
   /// The same; then gathers facts and plans. Suspends.
   runtime::Task<std::expected<site::Plan, ExitCode>> make_plan();
+  /// Looks at the key that `host` shows now. One that is pinned: `done`. Another one is shown beside the pinned one and
+  /// takes its place only when a person agrees, or when it has the fingerprint `expected` ("SHA256:…", not empty):
+  /// --yes does not agree to it. `unreachable` when it shows none. Suspends.
+  runtime::Task<ExitCode> accept_new_key(std::string host, std::string expected);
   /// Ends the connections. Suspends.
   runtime::Task<void> close();
 

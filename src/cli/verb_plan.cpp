@@ -1,4 +1,5 @@
 // gemel plan: what gemel apply would do now, and what stands in its way. Changes no host.
+#include "cli/carry_out.h"
 #include "cli/document.h"
 #include "cli/plan_text.h"
 #include "cli/run_loop.h"
@@ -6,13 +7,6 @@
 
 namespace gemel::cli {
 namespace {
-
-/// A blocked plan is no plan that can be carried out: the exit code says so.
-ExitCode code_of(const site::Plan& plan) {
-  for (const auto& problem : plan.problems)
-    if (problem.is_blocking && problem.code == site::ProblemCode::unreachable) return ExitCode::unreachable;
-  return is_blocked(plan) ? ExitCode::refused : ExitCode::done;
-}
 
 runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
   const auto plan = co_await session->make_plan();
@@ -31,7 +25,7 @@ runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
       print(plan_table(name, *plan, common.output == OutputFormat::wide, common.use_colour));
       break;
   }
-  co_return code_of(*plan);
+  co_return code_of(*plan);  // a blocked plan is no plan that can be carried out
 }
 
 }  // namespace

@@ -114,6 +114,19 @@ ExitCode run_destroy(const SetupOptions& options, const std::string& phrase);
 /// is primary; after any other error doing it again goes on from there.
 ExitCode run_rotate_password(const SetupOptions& options);
 
+/// Prints what would keep the site from being set up. `refused` when something would, unreachable hosts included.
+ExitCode run_doctor(const CommonOptions& common, const SetupOptions& options);
+
+struct ReplaceHostOptions {
+  SetupOptions setup;
+  std::string host;
+  std::string host_key;  // fingerprint of its new key, agreed to beforehand; empty: a person is asked
+  std::chrono::seconds timeout{std::chrono::hours(4)};  // a copy of a large database takes its time
+};
+/// Makes a database host that was installed anew a full copy again. `not_found`: no such host; `refused`: it is not
+/// lost, or the site cannot take it back now; codes of run_apply() afterwards.
+ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options);
+
 ExitCode run_version(const CommonOptions& common);
 
 }  // namespace gemel::cli

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "setup/replacement.h"
+
 namespace gemel::setup {
 namespace {
 
@@ -62,11 +64,8 @@ std::string missing_for(site::StepKind kind, const std::string& host, const api:
 }
 
 std::string missing_for(site::StepKind kind, const std::string& host, const std::string& output) {
-  const auto begin = output.find('{');
-  const auto end = output.rfind('}');
-  if (begin == std::string::npos || end == std::string::npos || end < begin) return "the site does not answer yet";
-  const auto status = api::parse_site_status(output.substr(begin, end - begin + 1));
-  if (!status) return "the site's answer cannot be read: " + status.error().message;
+  const auto status = read_status(output);
+  if (!status) return "no answer of the site yet: " + status.error().message;
   return missing_for(kind, host, *status);
 }
 

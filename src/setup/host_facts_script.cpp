@@ -57,6 +57,33 @@ ask_firewall() {
   nft list ruleset 2>/dev/null | awk '$1 == "table" {table = $2 " " $3} /hook input/ && /policy drop/ && table !~ / gemel/ {print table}' |
     while read -r rule; do fact dropping "$rule"; done
 }
+ask_taken() {
+  interface=$(ip -o addr show to "$1" 2>/dev/null | awk '{print $2; exit}')
+  [ -n "$interface" ] || return 0
+  case $1 in *:*)
+    [ -z "$(ip -o addr show dadfailed to "$1")" ] || fact taken "$1"
+    return 0 ;;
+  esac
+  # RFC 5227: who asks without an address of its own gets an answer from another owner only.
+  has arping || return 0
+  case $(arping -D -c 1 -w 1 -I "$interface" "$1" 2>/dev/null) in *"reply from"*) fact taken "$1" ;; esac
+}
+ask_peer() {
+  has ping && has ip || return 0
+  time=$(ping -n -q -c 3 -i 0.2 -W 1 "$1" 2>/dev/null | awk -F/ '/^rtt/ {print int($5 * 1000)}')
+  [ -n "$time" ] || return 0
+  fact trip "$1" "$time"
+  link=$(ip -o route get "$1" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
+  mtu=$(ip -o link show dev "$link" | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
+  [ -n "$mtu" ] || return 0
+  case $1 in *:*) head=48 ;; *) head=28 ;; esac
+  ping -n -q -c 2 -i 0.2 -W 1 -M do -s $((mtu - head)) "$1" >/dev/null 2>&1 || fact small "$1"
+}
+# A port without a program is refused by the host itself; only the second datagram can hear of it.
+ask_datagram() {
+  said=$(timeout 3 bash -c 'exec 3>"/dev/udp/$1/$2" && for i in 1 2 3; do printf x >&3; sleep 0.2; done' - "${1% *}" "${1#* }" 2>&1)
+  case $said in *"refused"*) ;; *) fact unheard "${1% *}" "${1#* }" ;; esac
+}
 ask_answer() { has ping && ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1 && fact answering "$1"; }
 ask_path() {
   said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' - "${1% *}" "${1#* }" 2>&1)
@@ -66,7 +93,11 @@ ask_path() {
 fact clock "$(date +%s%3N)"
 fact name "$(uname -n)"
 fact memory "$(awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo)"
-fact disk "$(df -Pk /var/lib | awk 'NR == 2 {print int($4 / 1024)}')"
+free_mb() { df -Pk "$1" | awk 'NR == 2 {print int($4 / 1024)}'; }
+data=/var/lib
+for place in /var/lib/gemel /var/lib/gemel/postgres /var/lib/gemel/postgres/data; do [ ! -d "$place" ] || data=$place; done
+fact disk "$(free_mb "$data")"
+fact system_disk "$(free_mb /usr)"
 has ip && ip -o addr show | awk '{split($4, part, "/"); print $2, part[1]}' |
   while read -r interface address; do fact address "$address" "$interface"; done
 ( . /etc/os-release && fact system "$ID ${VERSION_ID:-}" )
@@ -79,17 +110,24 @@ for word in "$@"; do
     unit:*) ask_unit "$value" ;;
     answer:*) ask_answer "$value" ;;
     path:*) ask_path "$value" & ;;
+    datagram:*) ask_datagram "$value" & ;;
+    peer:*) ask_peer "$value" & ;;
+    taken:*) ask_taken "$value" & ;;
   esac
 done
 wait
-has ss && ss -Hltn | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {n = split($4, part, ":"); print part[n]}' | sort -un |
-  while read -r port; do fact listening "$port"; done
+has ss && ss -Hltnp | awk '$4 !~ /^127\./ && $4 !~ /^\[::1\]/ {
+    n = split($4, part, ":"); who = $6; sub(/^users:\(\("/, "", who); sub(/".*/, "", who); print part[n], who}' |
+  sort -u -k 1,1n | while read -r port who; do
+    fact listening "$port"
+    [ -z "$who" ] || fact listener "$port" "$who"
+  done
 ask_firewall
 if [ -r /etc/gemel/host.toml ]; then
   id=$(sed -n "s/^id = [\"']\([^\"']*\)[\"']\$/\1/p" /etc/gemel/host.toml | head -n 1)
   [ -n "$id" ] && fact site "$id"
 fi
-[ -e /var/lib/gemel/postgres/data/PG_VERSION ] && fact data
+[ -n "$(ls -A /var/lib/gemel/postgres/data 2>/dev/null)" ] && fact data
 if has gemel && [ -r /etc/gemel/host.toml ]; then
   primary=$(gemel status -o json 2>/dev/null | sed -n 's/^ *"primary": "\([^"]*\)",*$/\1/p' | head -n 1)
   [ -n "$primary" ] && fact primary "$primary"
@@ -143,6 +181,9 @@ void FactReader::read_text(const std::string& what, const std::string& value) {
   if (what == "answering") facts.answering.insert(value);
   if (what == "clock") clock = std::chrono::milliseconds(number_of(value));
   if (what == "memory") facts.memory_mb = static_cast<std::uint64_t>(number_of(value));
+  if (what == "taken") facts.taken.insert(value);
+  if (what == "small") facts.small_packets.insert(value);
+  if (what == "system_disk") facts.free_system_mb = static_cast<std::uint64_t>(number_of(value));
   if (what == "disk") facts.free_disk_mb = static_cast<std::uint64_t>(number_of(value));
   if (what == "dropping") facts.dropping_tables.push_back(value);
   if (what == "site") facts.site_id = value;
@@ -166,6 +207,9 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words[1] == "package") facts.packages[words[2]] = words[3];
   if (words[1] == "candidate") facts.candidates[words[2]] = words[3];
   if (words[1] == "silent") facts.silent.insert({words[2], static_cast<std::uint16_t>(number_of(words[3]))});
+  if (words[1] == "unheard") facts.silent_udp.insert({words[2], static_cast<std::uint16_t>(number_of(words[3]))});
+  if (words[1] == "trip") facts.round_trips[words[2]] = std::chrono::microseconds(number_of(words[3]));
+  if (words[1] == "listener") facts.listeners[static_cast<std::uint16_t>(number_of(words[2]))] = words[3];
   if (words[1] == "address") facts.interfaces[words[2]] = words[3];
   if (words[1] == "resolved") facts.resolved[words[2]].push_back(words[3]);
 }
@@ -177,6 +221,16 @@ std::chrono::milliseconds clock_ahead(std::chrono::milliseconds shown, Exchange 
   return shown < times.asked ? shown - times.asked : std::chrono::milliseconds(0);
 }
 
+/// What ssh prints about a host key that changed is a page; one sentence of it counts here.
+void describe_failure(const Error& error, site::HostFacts& facts) {
+  facts.why_unreachable = error.message;
+  if (error.code != ErrorCode::denied) return;
+  facts.obstacle = site::Obstacle::key_refused;
+  if (!error.message.contains("IDENTIFICATION HAS CHANGED")) return;
+  facts.obstacle = site::Obstacle::other_host_key;
+  facts.why_unreachable = "it shows another host key than the one that was agreed to";
+}
+
 runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command, site::SiteFacts* facts,
                                std::size_t* open) {
   Exchange times;
@@ -185,7 +239,7 @@ runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand c
   times.answered = runtime::wall_clock();
   site::HostFacts found;
   if (!result) {
-    found.why_unreachable = result.error().message;
+    describe_failure(result.error(), found);
   } else if (auto parsed = parse_facts(result->output, times); parsed) {
     found = *std::move(parsed);
     // The script cannot know which name the site file gives this host.
@@ -214,7 +268,12 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
     for (const auto* floating : {&site.vip, &site.vip6})
       if (*floating) ask("answer", (*floating)->address);
   }
+  for (const auto& address : host.addresses()) ask("taken", address);
   for (const auto& [address, port] : site::used_endpoints(site, host)) ask("path", fmt::format("{} {}", address, port));
+  for (const auto& [address, port] : site::used_endpoints(site, host, site::Protocol::udp))
+    ask("datagram", fmt::format("{} {}", address, port));
+  for (const auto& other : site.hosts)
+    if (other.name != host.name) ask("peer", other.address);
   for (const auto* package :
        {"nftables", "postgresql-15", "etcd-server", "haproxy", "gemel", "gemel-agent", "gemel-manager"})
     ask("package", package);

@@ -73,16 +73,34 @@ runtime::Task<Result<std::vector<HostKey>>> scan_host_keys(std::map<std::string,
   co_return keys;
 }
 
-Result<std::set<std::string>> pinned_hosts(const std::filesystem::path& known_hosts) {
-  std::set<std::string> hosts;
+Result<std::vector<HostKey>> pinned_keys(const std::filesystem::path& known_hosts) {
+  std::vector<HostKey> keys;
   const auto text = runtime::read_file(known_hosts);
-  if (!text && text.error().code == ErrorCode::not_found) return hosts;
+  if (!text && text.error().code == ErrorCode::not_found) return keys;
   if (!text) return std::unexpected(text.error());
   for (const auto& line : split(*text, '\n')) {
     const auto words = split(trim(line), ' ');
-    if (words.size() == 3) hosts.insert(words[0]);
+    if (words.size() == 3) keys.push_back({words[0], words[1], words[2]});
   }
+  return keys;
+}
+
+Result<std::set<std::string>> pinned_hosts(const std::filesystem::path& known_hosts) {
+  const auto keys = pinned_keys(known_hosts);
+  if (!keys) return std::unexpected(keys.error());
+  std::set<std::string> hosts;
+  for (const auto& key : *keys) hosts.insert(key.host);
   return hosts;
+}
+
+Status pin_anew(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys) {
+  auto kept = pinned_keys(known_hosts);
+  if (!kept) return std::unexpected(kept.error());
+  std::erase_if(*kept, [&](const HostKey& key) { return std::ranges::count(keys, key.host, &HostKey::host) != 0; });
+  kept->insert(kept->end(), keys.begin(), keys.end());
+  std::string content;
+  for (const auto& key : *kept) content += fmt::format("{} {} {}\n", key.host, key.type, key.key);
+  return runtime::write_file_durably(known_hosts, content, 0600);
 }
 
 Status pin(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys) {

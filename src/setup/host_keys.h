@@ -30,9 +30,13 @@ runtime::Task<Result<std::vector<HostKey>>> scan_host_keys(std::map<std::string,
 /// The keys in what ssh-keyscan printed about `address`, for `host`. Pure.
 std::vector<HostKey> parse_scan(const std::string& output, const std::string& host);
 
-/// The hosts with a pinned key in the file; none when there is no file.
+/// The pinned keys in the file; none when there is no file.
+Result<std::vector<HostKey>> pinned_keys(const std::filesystem::path& known_hosts);
+/// The hosts that have one.
 Result<std::set<std::string>> pinned_hosts(const std::filesystem::path& known_hosts);
 /// Adds the keys to the file, which is written whole (mode 0600). Blocks.
 Status pin(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys);
+/// The same, and forgets the earlier keys of their hosts.
+Status pin_anew(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys);
 
 }  // namespace gemel::setup

@@ -22,7 +22,37 @@ std::string end_of(const std::string& output) {
   return std::string(text.substr(text.size() - std::min(length, text.size())));
 }
 
+// Long enough for a command to be at work on its host, short enough that an installation still is.
+constexpr auto held_command_runs = std::chrono::milliseconds(150);
+
 }  // namespace
+
+std::optional<Hold> parse_hold(const std::string& text) {
+  const auto at = text.rfind('@');
+  if (at == std::string::npos || at == 0) return std::nullopt;
+  const auto point = text.substr(at + 1);
+  using enum Hold::Point;
+  const std::map<std::string, Hold::Point> points{
+      {"before", before}, {"between", between}, {"during", during}, {"after", after}};
+  const auto found = points.find(point);
+  if (found == points.end()) return std::nullopt;
+  return Hold{text.substr(0, at), found->second};
+}
+
+bool PlanRun::is_held(const site::Step& step, Hold::Point point) const {
+  return hold_ && hold_->point == point && (step.id == hold_->step || step.id.ends_with("/" + hold_->step));
+}
+
+runtime::Task<void> PlanRun::stand_still_at(const site::Step* step, Hold::Point point) {
+  if (!is_held(*step, point)) co_return;
+  log(step->id + ": held");
+  while (true) co_await runtime::sleep_for(std::chrono::hours(1));
+}
+
+runtime::Task<void> PlanRun::say_soon_that_it_is_held(const site::Step* step) {
+  co_await runtime::sleep_for(held_command_runs);
+  log(step->id + ": held");
+}
 
 PlanRun::PlanRun(Remote* remote, const site::Plan* plan, std::string site_name, RunLog* log, Sink sink,
                  CheckTimes times)
@@ -69,7 +99,12 @@ runtime::Task<Status> PlanRun::run_check(const site::Step* step, RemoteCommand c
 runtime::Task<Status> PlanRun::run_step(const site::Step* step) {
   const auto commands = commands_of(*step, site_name_);
   if (!commands) co_return std::unexpected(commands.error());
+  std::size_t index = 0;
   for (const auto& command : *commands) {
+    if (index > 0 && index == commands->size() / 2) co_await stand_still_at(step, Hold::Point::between);
+    ++index;
+    if (index == commands->size() && is_held(*step, Hold::Point::during))
+      scope_->spawn("hold", say_soon_that_it_is_held(step));
     if (is_check(step->kind)) {
       auto checked = co_await run_check(step, command);
       if (!checked) co_return checked;
@@ -81,6 +116,7 @@ runtime::Task<Status> PlanRun::run_step(const site::Step* step) {
     if (result->exit_code != 0)
       co_return fail(ErrorCode::refused, fmt::format("exit code {}: {}", result->exit_code, end_of(result->output)));
   }
+  co_await stand_still_at(step, Hold::Point::during);
   co_return Status{};
 }
 
@@ -89,6 +125,7 @@ runtime::Task<void> PlanRun::run_host(std::string host) {
     if (step.host != host) continue;
     while (outcome_ && !is_ready(step)) co_await wait_for_change();
     if (!outcome_) break;
+    co_await stand_still_at(&step, Hold::Point::before);
     report(Progress::Phase::begun, step);
     log(fmt::format("{}: begins: {}", step.id, join(step.changes, "; ")));
     auto status = co_await run_step(&step);
@@ -97,6 +134,7 @@ runtime::Task<void> PlanRun::run_host(std::string host) {
       ++done_of_host_[host];
       log(fmt::format("{}: done", step.id));
       report(Progress::Phase::done, step);
+      co_await stand_still_at(&step, Hold::Point::after);
     } else {
       log(fmt::format("{}: failed: {}", step.id, status.error().to_string()));
       report(Progress::Phase::failed, step, status.error().to_string());
@@ -114,6 +152,7 @@ runtime::Task<Status> PlanRun::run() {
   boost::asio::steady_timer changed(executor, boost::asio::steady_timer::time_point::max());
   changed_ = &changed;
   runtime::TaskScope scope(executor, "apply");
+  scope_ = &scope;
   hosts_running_ = all_of_host_.size();
   for (const auto& [host, count] : all_of_host_) scope.spawn(host, run_host(host));
   while (hosts_running_ > 0) co_await wait_for_change();

@@ -102,6 +102,12 @@ TEST_F(PlanRunTest, a_check_looks_again_until_it_passes_or_its_time_is_up) {
   EXPECT_EQ(run(silent).error().code, ErrorCode::timed_out);
 }
 
+TEST_F(PlanRunTest, a_hold_is_read_from_text_or_there_is_none) {
+  EXPECT_EQ(parse_hold("db1/files@between"), (Hold{"db1/files", Hold::Point::between}));
+  EXPECT_EQ(parse_hold("files@after"), (Hold{"files", Hold::Point::after}));
+  for (const auto* text : {"", "files", "@after", "files@", "files@soon"}) EXPECT_FALSE(parse_hold(text)) << text;
+}
+
 TEST_F(PlanRunTest, a_plan_of_zero_steps_is_done) {
   FakeRemote remote;
   EXPECT_TRUE(run(remote));

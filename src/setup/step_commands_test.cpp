@@ -88,6 +88,8 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tresolved\tdb2\t10.0.0.2\nfact\tresolved\tdb2\tfd00::2\nfact\tlistening\t22\nfact\tfirewall\tnftables\n"
       "fact\trule\tinput\nfact\tsite\tid-1\nfact\tdata\nfact\tprimary\tdb1\n"
       "fact\tmemory\t3900\nfact\tdisk\t70000\nfact\taddress\t10.0.0.1\teth0\nfact\tanswering\t10.0.0.9\n"
+      "fact\tlistener\t443\tnginx\nfact\ttaken\t10.0.0.1\nfact\tsystem_disk\t900\n"
+      "fact\tunheard\t10.0.0.3\t7401\nfact\ttrip\t10.0.0.3\t412\nfact\tsmall\t10.0.0.3\n"
       "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
@@ -104,6 +106,12 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_EQ(facts->free_disk_mb, 70'000U);
   EXPECT_EQ(facts->interfaces.at("10.0.0.1"), "eth0");
   EXPECT_TRUE(facts->answering.contains("10.0.0.9"));
+  EXPECT_EQ(facts->listeners.at(443), "nginx");
+  EXPECT_TRUE(facts->taken.contains("10.0.0.1"));
+  EXPECT_EQ(facts->free_system_mb, 900U);
+  EXPECT_TRUE(facts->silent_udp.contains({"10.0.0.3", 7401}));
+  EXPECT_EQ(facts->round_trips.at("10.0.0.3"), std::chrono::microseconds(412));
+  EXPECT_TRUE(facts->small_packets.contains("10.0.0.3"));
   EXPECT_EQ(facts->candidates.at("haproxy"), "2.6.12");
 }
 

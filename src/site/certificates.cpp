@@ -214,10 +214,10 @@ std::string to_string(CertificateUse use) {
   return "";
 }
 
-Result<KeyPair> make_authority(const std::string& common_name) {
+Result<KeyPair> make_authority(const std::string& common_name, std::chrono::days validity) {
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return openssl_error("making a key");
-  const auto certificate = new_certificate(key.get(), common_name, authority_validity);
+  const auto certificate = new_certificate(key.get(), common_name, validity);
   auto* raw = certificate.get();
   if (raw == nullptr || X509_set_issuer_name(raw, X509_get_subject_name(raw)) != 1 ||
       !add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
@@ -252,12 +252,18 @@ Result<KeyPair> issue_certificate(const KeyPair& authority, const CertificateReq
   return to_pem(raw, key.get());
 }
 
-bool is_sound_authority(const KeyPair& authority) {
+std::string fault_of_authority(const KeyPair& authority) {
   const auto certificate = read_certificate(authority.certificate);
+  if (!certificate) return "the certificate cannot be read";
   const auto key = read_key(authority.key);
-  const bool is_sound = certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1;
+  if (!key) return "the key cannot be read";
+  const bool is_pair = X509_check_private_key(certificate.get(), key.get()) == 1;
   ERR_clear_error();
-  return is_sound;
+  if (!is_pair) return "the key does not belong to the certificate";
+  if (X509_check_ca(certificate.get()) != 1) return "the certificate is not that of an authority";
+  if (X509_cmp_current_time(X509_get0_notBefore(certificate.get())) > 0) return "the certificate is not valid yet";
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) return "the certificate has expired";
+  return "";
 }
 
 bool is_current(const KeyPair& pair, const KeyPair& authority, const CertificateRequest& request) {

@@ -46,7 +46,7 @@ struct CertificateRequest {
 };
 
 /// A new self-signed authority (ECDSA P-256) that may sign end certificates only.
-Result<KeyPair> make_authority(const std::string& common_name);
+Result<KeyPair> make_authority(const std::string& common_name, std::chrono::days validity = authority_validity);
 /// A new key (ECDSA P-256) and its certificate: extended key usage as `use` needs it, subject alternative names, key
 /// identifiers. `corrupt` when the authority cannot be read.
 Result<KeyPair> issue_certificate(const KeyPair& authority, const CertificateRequest& request);
@@ -54,7 +54,8 @@ Result<KeyPair> issue_certificate(const KeyPair& authority, const CertificateReq
 /// True when `pair` is what issue_certificate() would make: signed by the authority, same names, valid for another 30
 /// days, key and certificate belong together. Anything unreadable is false.
 bool is_current(const KeyPair& pair, const KeyPair& authority, const CertificateRequest& request);
-/// True when key and certificate of an authority are readable and belong together.
-bool is_sound_authority(const KeyPair& authority);
+/// What keeps an authority from being used, as the end of a sentence; empty when nothing does. It must be readable, be
+/// an authority, be valid now, and have the key that belongs to it.
+std::string fault_of_authority(const KeyPair& authority);
 
 }  // namespace gemel::site

@@ -15,6 +15,9 @@ namespace gemel::site {
 
 enum class FirewallKind : std::uint8_t { nftables, firewalld };
 
+/// What kept a host from being asked: silence, our key, or a host key that is not the one agreed to.
+enum class Obstacle : std::uint8_t { no_answer, key_refused, other_host_key };
+
 /// A file or directory that is there.
 struct FileFact {
   bool is_directory = false;
@@ -26,7 +29,7 @@ struct FileFact {
   bool operator==(const FileFact&) const = default;
 };
 
-/// A TCP port of another host, by one of its addresses.
+/// A port of another host, by one of its addresses.
 struct Endpoint {
   std::string address;
   std::uint16_t port = 0;
@@ -36,6 +39,7 @@ struct Endpoint {
 struct HostFacts {
   bool is_reachable = false;
   std::string why_unreachable;  // a sentence; empty when reachable
+  Obstacle obstacle = Obstacle::no_answer;
   std::string host_name;
   std::string system;                              // "debian 12"
   std::map<std::string, std::string> packages;     // completely installed: name to version
@@ -44,21 +48,27 @@ struct HostFacts {
   std::set<std::string> enabled_units;             // likewise
   std::map<std::string, std::int64_t> started;     // running unit to when its program was started; as FileFact::changed
   std::set<std::uint16_t> listening;               // TCP ports with a listener that is not on loopback alone
+  std::map<std::uint16_t, std::string> listeners;  // ... and the program, where it is known
   FirewallKind firewall = FirewallKind::nftables;  // firewalld only while it runs
   std::vector<std::string> firewall_rules;         // nftables: chains of our table; firewalld: permanent rich rules
   std::vector<std::string> dropping_tables;        // nftables: others' tables whose input drops what no rule accepts
   std::map<std::string, std::vector<std::string>> resolved;  // name to the addresses the host finds for it
   std::string site_id;                                       // of the site the host belongs to already; empty: none
-  bool has_data_directory = false;                           // there is a PostgreSQL cluster where ours belongs
+  bool has_data_directory = false;                           // there is something where our PostgreSQL cluster belongs
   bool is_primary = false;                                   // its agent says that it serves writes
 
   // What the host is able to do. 0 or empty: not known.
   std::chrono::milliseconds clock_ahead{0};  // of ours, at least; negative: behind. The way there and back is let off
   std::uint64_t memory_mb = 0;
   std::uint64_t free_disk_mb = 0;                 // where the data will be
+  std::uint64_t free_system_mb = 0;               // where packages go
   std::map<std::string, std::string> interfaces;  // address to the interface it is on
+  std::set<std::string> taken;                    // of the host's own addresses: another machine answers there too
   std::set<std::string> answering;                // of the site's floating addresses: somebody answers there
   std::set<Endpoint> silent;                      // of the ports of others that were asked for: no answer of any kind
+  std::set<Endpoint> silent_udp;                  // likewise of datagrams; no proof: a filter may keep the answer back
+  std::map<std::string, std::chrono::microseconds> round_trips;  // to others' addresses and back, the middle of three
+  std::set<std::string> small_packets;  // of others' addresses that answer, but not to packets of the link's size
   std::map<std::string, std::string> candidates;  // of the distribution's packages that are missing: the version that
                                                   // would be installed
 };

@@ -295,4 +295,14 @@ std::string_view to_string(StepKind kind) {
 
 Plan make_plan(const PlanInput& input) { return Planner(input).make(); }
 
+Plan plan_of_host(Plan plan, const std::string& host) {
+  std::erase_if(plan.steps, [&](const Step& step) { return step.host != host; });
+  std::erase_if(plan.problems, [&](const Problem& problem) { return problem.host != host; });
+  for (auto& step : plan.steps) {
+    std::erase_if(step.needs,
+                  [&](const std::string& need) { return std::ranges::count(plan.steps, need, &Step::id) == 0; });
+  }
+  return plan;
+}
+
 }  // namespace gemel::site

@@ -11,6 +11,7 @@
 #include "site/firewall.h"
 #include "site/host_facts.h"
 #include "site/manifest.h"
+#include "site/problem.h"
 #include "site/site.h"
 
 namespace gemel::site {
@@ -60,37 +61,6 @@ struct Step {
   FirewalldChange firewalld;  // set_firewall with firewalld
 };
 
-enum class ProblemCode : std::uint8_t {
-  unreachable,
-  unsupported_system,
-  other_site,      // the host belongs to another site
-  foreign_server,  // a server that is not ours runs where ours shall
-  port_taken,
-  no_package,         // a package of ours is neither installed nor given
-  other_name,         // warning: the system calls itself otherwise
-  dropping_table,     // warning: packets may be dropped by a table of the host's owner
-  name_not_resolved,  // warning: the site's DNS name
-  data_directory,     // a cluster is there, of no site that is known
-  clock_off,          // blocking when far off
-  little_memory,      // blocking when far too little
-  little_disk,        // likewise
-  other_address,      // the host has not the address that the site file gives it
-  no_interface,       // ... or it is on another interface, where the floating address could not be
-  floating_taken,     // somebody answers at the floating address already
-  path_closed,        // packets to a port of another host are dropped on the way
-  no_source,          // a package of the distribution is neither installed nor to be had
-  old_postgres        // warning
-};
-std::string_view to_string(ProblemCode code);
-
-/// What a person should know before anything is done; a blocking one must be dealt with first.
-struct Problem {
-  ProblemCode code = ProblemCode::unreachable;
-  std::string host;
-  std::string text;
-  bool is_blocking = true;
-};
-
 struct Plan {
   std::vector<Step> steps;  // each after everything it needs; empty: nothing to do
   std::vector<Problem> problems;
@@ -110,5 +80,8 @@ struct PlanInput {
 /// checked last. What runs already is changed host by host, databases first and among them the primary last; each is
 /// checked before the next is touched.
 Plan make_plan(const PlanInput& input);
+
+/// The part of a plan that is one host's: its steps, each needing only those of its own, and its problems.
+Plan plan_of_host(Plan plan, const std::string& host);
 
 }  // namespace gemel::site

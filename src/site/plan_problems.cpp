@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view supported_system = "debian 12";
 constexpr std::uint16_t ssh_port = 22;
+// A data centre has less than one; zones of a cloud's region one to three.
+constexpr std::chrono::milliseconds slow_round_trip(10);
 
 /// Units of the distribution that run what Gemel's agent runs itself.
 constexpr std::array<std::string_view, 3> foreign_units{"postgresql@15-main.service", "etcd.service",
@@ -30,8 +32,12 @@ class Finder {
   Finder(const PlanInput& input, const Host& host, const HostFacts& facts)
       : input_(input), host_(host), facts_(facts) {}
 
-  void add(ProblemCode code, std::string text, bool is_blocking = true) {
-    problems.push_back({code, host_.name, std::move(text), is_blocking});
+  struct Words {
+    std::string what, why, mend;
+  };
+  void add(ProblemCode code, Words words, bool is_blocking = true) {
+    problems.push_back(
+        {code, host_.name, is_blocking, std::move(words.what), std::move(words.why), std::move(words.mend)});
   }
   void find();
   std::vector<Problem> problems;
@@ -40,7 +46,9 @@ class Finder {
   void find_servers();
   void find_packages();
   void find_paths();
+  void find_weak_paths();
   void find_warnings();
+  void find_name();
   const PlanInput& input_;
   const Host& host_;
   const HostFacts& facts_;
@@ -51,18 +59,25 @@ void Finder::find_servers() {
   for (const auto unit : foreign_units) {
     if (!facts_.running_units.contains(std::string(unit))) continue;
     add(ProblemCode::foreign_server,
-        fmt::format("{} runs and is not part of this site: move it elsewhere, or disable it and stop it", unit));
+        {fmt::format("{} runs and is not part of this site", unit),
+         "Gemel's agent runs the servers itself, at the same place", "move it elsewhere, or disable it and stop it"});
   }
   for (const auto& open : open_ports(input_.site, host_)) {
     if (open.protocol != Protocol::tcp || open.port == ssh_port || !facts_.listening.contains(open.port)) continue;
-    add(ProblemCode::port_taken, fmt::format("port {} is taken by another program", open.port));
+    const auto owner = facts_.listeners.find(open.port);
+    add(ProblemCode::port_taken,
+        {fmt::format("port {} is taken by {}", open.port,
+                     owner == facts_.listeners.end() ? std::string("another program") : owner->second),
+         "the site's own program could not listen there",
+         fmt::format("stop it (\"ss -ltnp\" shows it), or give the site another port under [ports] in the site file")});
   }
 }
 
 void Finder::find_packages() {
   for (const auto& name : own_packages(host_.concepts)) {
     if (facts_.packages.contains(name) || std::ranges::count(input_.packages, name, &LocalPackage::name) != 0) continue;
-    add(ProblemCode::no_package, fmt::format("{} is not installed, and no package file of it was given", name));
+    add(ProblemCode::no_package, {fmt::format("{} is not installed, and no package file of it was given", name), "",
+                                  "name the directory with Gemel's package files with --packages"});
   }
 }
 
@@ -83,43 +98,121 @@ void Finder::find_paths() {
     std::vector<std::string> ports;
     for (const auto port : closed) ports.push_back(std::to_string(port));
     add(ProblemCode::path_closed,
-        fmt::format(
-            "packets to TCP {} of {} are dropped on the way: let them through in the packet filters and security "
-            "groups between the two (\"gemel ports\" lists what is needed)",
-            join(ports, ", "), other.name));
+        {fmt::format("packets to TCP {} of {} are dropped on the way", join(ports, ", "), other.name),
+         "the site's programs on the two could not speak to each other",
+         "let them through in the packet filters and security groups between the two (\"gemel ports\" lists what is "
+         "needed)"});
+  }
+}
+
+/// None of these stands in the way: a packet filter may keep only the answers back, and a slow way works slowly.
+void Finder::find_weak_paths() {
+  for (const auto& other : input_.site.hosts) {
+    const auto found = input_.facts.find(other.name);
+    if (other.name == host_.name || found == input_.facts.end() || !found->second.is_reachable) continue;
+    const bool is_agent_up = found->second.running_units.contains(std::string(agent_unit));
+    std::vector<std::string> silent;
+    for (const auto& address : other.addresses()) {
+      const auto is_silent = [&](const Endpoint& endpoint) { return endpoint.address == address; };
+      // An agent answers to the site's heartbeats only.
+      if (!is_agent_up && std::ranges::any_of(facts_.silent_udp, is_silent)) silent.push_back(address);
+    }
+    if (!silent.empty()) {
+      add(ProblemCode::path_silent,
+          {fmt::format("datagrams to UDP {} of {} ({}) get no answer of any kind", input_.site.ports.heartbeat,
+                       other.name, join(silent, ", ")),
+           "without heartbeats there is no failover, and a primary stops serving",
+           "let UDP through between the two, if a packet filter drops it"},
+          false);
+    }
+    if (facts_.small_packets.contains(other.address)) {
+      add(ProblemCode::small_packets,
+          {fmt::format("packets of this host's full size do not reach {}", other.name),
+           "connections hang as soon as much is sent", "give the links between the two the same MTU"},
+          false);
+    }
+    const auto trip = facts_.round_trips.find(other.address);
+    if (trip != facts_.round_trips.end() && trip->second >= slow_round_trip) {
+      add(ProblemCode::slow_path,
+          {fmt::format("the way to {} and back takes {:.1f} ms", other.name,
+                       static_cast<double>(trip->second.count()) / 1000.0),
+           "every commit waits that long for the standby", "put the hosts into one data centre"},
+          false);
+    }
   }
 }
 
 void Finder::find_warnings() {
   if (facts_.host_name != host_.name) {
-    add(ProblemCode::other_name, fmt::format("the system calls itself \"{}\"", facts_.host_name), false);
+    add(ProblemCode::other_name,
+        {fmt::format("the system calls itself \"{}\"", facts_.host_name), "its logs have another name than the site's",
+         "hostnamectl set-hostname " + host_.name},
+        false);
   }
   if (!facts_.dropping_tables.empty()) {
     add(ProblemCode::dropping_table,
-        fmt::format("the packet filter drops what these tables do not accept: {}; let the ports of \"gemel ports\" in",
-                    join(facts_.dropping_tables, ", ")),
+        {fmt::format("the packet filter drops what these tables do not accept: {}", join(facts_.dropping_tables, ", ")),
+         "a packet must pass every table", "let the ports of \"gemel ports\" in"},
         false);
   }
-  if (!facts_.resolved.contains(input_.site.dns_name)) {
-    add(ProblemCode::name_not_resolved,
-        fmt::format("{} is not known here: users and orchestrators reach the balancer by it", input_.site.dns_name),
-        false);
-  }
+  find_name();
+}
+
+/// Once the site is begun a name server that is down must not keep anybody from mending it.
+void Finder::find_name() {
+  const auto& name = input_.site.dns_name;
+  if (facts_.resolved.contains(name)) return;
+  std::vector<std::string> balancers;
+  for (const auto& host : input_.site.hosts)
+    if (host.concepts.balancer) balancers.push_back(host.address);
+  add(ProblemCode::name_not_resolved,
+      {fmt::format("the name {} is not known here", name), "users and orchestrators reach the balancer by it",
+       fmt::format("add it to your DNS (or to /etc/hosts) with the balancer's address {}, or correct dns_name in the "
+                   "site file",
+                   join(balancers, ", "))},
+      !is_begun(input_));
 }
 
 void Finder::find() {
   if (facts_.system != supported_system) {
     add(ProblemCode::unsupported_system,
-        fmt::format("the system is \"{}\"; Gemel's packages are for {}", facts_.system, supported_system));
+        {fmt::format("the system is \"{}\"", facts_.system),
+         fmt::format("Gemel's packages are for {}", supported_system), "install that one"});
   }
   if (!facts_.site_id.empty() && facts_.site_id != input_.manifest.site_id) {
-    add(ProblemCode::other_site, fmt::format("the host belongs to another site ({})", facts_.site_id));
+    add(ProblemCode::other_site, {fmt::format("the host belongs to another site ({})", facts_.site_id),
+                                  "two sites cannot share a host, and this state directory has other keys",
+                                  "name that site's state directory with --state, or use a host that is free"});
   }
   find_servers();
   find_packages();
   find_paths();
+  find_weak_paths();
   find_warnings();
   for (auto& problem : preflight(input_.site, host_, facts_, is_begun(input_))) problems.push_back(std::move(problem));
+}
+
+Problem unreached(const Host& host, const HostFacts* facts) {
+  Problem problem{ProblemCode::unreachable, host.name, true, "cannot be reached", "nothing is known of it", ""};
+  if (facts == nullptr) return problem;
+  problem.why = facts->why_unreachable;
+  switch (facts->obstacle) {
+    case Obstacle::key_refused:
+      problem.mend =
+          "put the key's public half into /root/.ssh/authorized_keys there (ssh-copy-id), or name another "
+          "with --key; passwords are not asked for";
+      break;
+    case Obstacle::other_host_key:
+      problem.mend =
+          "find out why: another machine may answer at its address. If the host was installed anew, replace "
+          "it with \"gemel replace-host\"";
+      break;
+    case Obstacle::no_answer:
+      problem.mend =
+          fmt::format("see that it is on, that {} is its address, and that its sshd lets this host in", host.address);
+      break;
+  }
+  return problem;
 }
 
 }  // namespace
@@ -129,9 +222,7 @@ std::vector<Problem> problems_of(const PlanInput& input) {
   for (const auto& host : input.site.hosts) {
     const auto found = input.facts.find(host.name);
     if (found == input.facts.end() || !found->second.is_reachable) {
-      const auto why =
-          found == input.facts.end() ? std::string("nothing is known of it") : found->second.why_unreachable;
-      problems.push_back({ProblemCode::unreachable, host.name, "cannot be reached: " + why, true});
+      problems.push_back(unreached(host, found == input.facts.end() ? nullptr : &found->second));
       continue;
     }
     Finder finder(input, host, found->second);
@@ -139,50 +230,6 @@ std::vector<Problem> problems_of(const PlanInput& input) {
     for (auto& problem : finder.problems) problems.push_back(std::move(problem));
   }
   return problems;
-}
-
-std::string_view to_string(ProblemCode code) {
-  switch (code) {
-    case ProblemCode::unreachable:
-      return "unreachable";
-    case ProblemCode::unsupported_system:
-      return "unsupported_system";
-    case ProblemCode::other_site:
-      return "other_site";
-    case ProblemCode::foreign_server:
-      return "foreign_server";
-    case ProblemCode::port_taken:
-      return "port_taken";
-    case ProblemCode::no_package:
-      return "no_package";
-    case ProblemCode::other_name:
-      return "other_name";
-    case ProblemCode::dropping_table:
-      return "dropping_table";
-    case ProblemCode::name_not_resolved:
-      return "name_not_resolved";
-    case ProblemCode::data_directory:
-      return "data_directory";
-    case ProblemCode::clock_off:
-      return "clock_off";
-    case ProblemCode::little_memory:
-      return "little_memory";
-    case ProblemCode::little_disk:
-      return "little_disk";
-    case ProblemCode::other_address:
-      return "other_address";
-    case ProblemCode::no_interface:
-      return "no_interface";
-    case ProblemCode::floating_taken:
-      return "floating_taken";
-    case ProblemCode::path_closed:
-      return "path_closed";
-    case ProblemCode::no_source:
-      return "no_source";
-    case ProblemCode::old_postgres:
-      return "old_postgres";
-  }
-  return "";
 }
 
 }  // namespace gemel::site

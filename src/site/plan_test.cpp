@@ -245,12 +245,62 @@ TEST(Plan, a_path_that_swallows_packets_is_named_unless_the_host_itself_is_off) 
   input.facts["db1"].silent = {{"10.77.0.22", 5432}, {"fd77::22", 5432}, {"10.77.0.22", 7400}};
   const auto plan = make_plan(input);
   ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::path_closed));
-  EXPECT_THAT(plan.problems.front().text, testing::HasSubstr("TCP 5432, 7400 of db2"));
+  EXPECT_THAT(plan.problems.front().what, testing::HasSubstr("TCP 5432, 7400 of db2"));
   auto running = input;
   running.facts["db2"].running_units = {std::string(agent_unit)};
   EXPECT_THAT(codes(make_plan(running)), IsEmpty()) << "its gate is ours";
   input.facts["db2"].is_reachable = false;
   EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::unreachable));
+}
+
+TEST(Plan, one_hosts_part_needs_nobody_else) {
+  auto input = test::done_input(five());
+  input.facts["db2"] = test::bare(five(), five().hosts[3]);
+  input.facts["ccm1"].packages["gemel"] = "0.9";
+  const auto whole = make_plan(input);
+  const auto part = plan_of_host(whole, "db2");
+  EXPECT_LT(part.steps.size(), whole.steps.size());
+  EXPECT_EQ(part.steps.front().id, "db2/packages");
+  EXPECT_EQ(part.steps.back().id, "db2/database-check");
+  for (const auto& step : part.steps)
+    for (const auto& need : step.needs) EXPECT_THAT(need, testing::StartsWith("db2/"));
+}
+
+TEST(Plan, weak_paths_are_worth_a_word_and_stand_in_nobodys_way) {
+  auto input = test::bare_input(five());
+  auto& facts = input.facts["db1"];
+  facts.silent_udp = {{"10.77.0.22", 7401}};
+  facts.small_packets = {"10.77.0.31"};
+  facts.round_trips = {{"10.77.0.11", std::chrono::milliseconds(25)}, {"10.77.0.12", std::chrono::milliseconds(2)}};
+  const auto plan = make_plan(input);
+  EXPECT_THAT(codes(plan), ElementsAre(ProblemCode::slow_path, ProblemCode::path_silent, ProblemCode::small_packets));
+  for (const auto& problem : plan.problems) EXPECT_FALSE(problem.is_blocking) << sentence_of(problem);
+  input.facts["db2"].running_units = {std::string(agent_unit)};
+  EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::slow_path, ProblemCode::small_packets));
+}
+
+TEST(Plan, why_a_host_cannot_be_asked_says_what_to_do) {
+  auto input = test::bare_input(five());
+  const auto said = [&](Obstacle obstacle) {
+    input.facts["db2"].is_reachable = false;
+    input.facts["db2"].obstacle = obstacle;
+    return sentence_of(make_plan(input).problems.front());
+  };
+  EXPECT_THAT(said(Obstacle::no_answer), testing::HasSubstr("10.77.0.22"));
+  EXPECT_THAT(said(Obstacle::key_refused), testing::HasSubstr("authorized_keys"));
+  EXPECT_THAT(said(Obstacle::other_host_key), testing::HasSubstr("replace-host"));
+}
+
+TEST(Plan, a_name_that_nobody_knows_stands_in_the_way_until_the_site_is_begun) {
+  auto input = test::bare_input(five());
+  input.facts["ccm2"].resolved.clear();
+  auto plan = make_plan(input);
+  ASSERT_THAT(codes(plan), ElementsAre(ProblemCode::name_not_resolved));
+  EXPECT_TRUE(plan.problems.front().is_blocking);
+  EXPECT_THAT(plan.problems.front().mend, testing::HasSubstr("10.77.0.31"));
+  input.facts["db1"].site_id = test::site_id;
+  input.facts["db1"].running_units = {std::string(agent_unit)};
+  EXPECT_FALSE(make_plan(input).problems.front().is_blocking);
 }
 
 // A run was killed when the first database served: tests/machines/test_setup.py.

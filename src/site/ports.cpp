@@ -148,13 +148,13 @@ std::vector<OpenPort> open_ports(const Site& site, const Host& host) {
   return list;
 }
 
-std::vector<Endpoint> used_endpoints(const Site& site, const Host& host) {
+std::vector<Endpoint> used_endpoints(const Site& site, const Host& host, Protocol protocol) {
   std::vector<Endpoint> used;
   const auto own = host.addresses();
   for (const auto& other : site.hosts) {
     if (other.name == host.name) continue;
     for (const auto& open : open_ports(site, other)) {
-      if (open.protocol != Protocol::tcp || open.is_for_everyone) continue;
+      if (open.protocol != protocol || open.is_for_everyone) continue;
       for (const auto& address : other.addresses()) {
         const bool is_used = std::ranges::any_of(own, [&](const std::string& from) {
           return from.contains(':') == address.contains(':') && std::ranges::count(open.sources, from) != 0;

@@ -49,7 +49,7 @@ struct OpenPort {
 /// floating addresses too, so they count as its own. Pre: `host` is one of the site's.
 std::vector<OpenPort> open_ports(const Site& site, const Host& host);
 
-/// The TCP ports of other hosts that `host` must reach, at each address of the same family as one of its own.
-std::vector<Endpoint> used_endpoints(const Site& site, const Host& host);
+/// The ports of other hosts that `host` must reach, at each address of the same family as one of its own.
+std::vector<Endpoint> used_endpoints(const Site& site, const Host& host, Protocol protocol = Protocol::tcp);
 
 }  // namespace gemel::site

@@ -22,6 +22,8 @@ constexpr std::uint64_t disk_advised_mb = 50'000;
 // A cluster, its WAL (up to 2 GB while a standby is away) and a copy of its control data.
 constexpr std::uint64_t database_disk_needed_mb = 4'000;
 constexpr std::uint64_t other_disk_needed_mb = 1'000;
+// What PostgreSQL, etcd and HAProxy take once unpacked, beside their package files.
+constexpr std::uint64_t system_disk_needed_mb = 700;
 constexpr unsigned postgres_major = 15, postgres_minor = 13;
 
 class Examiner {
@@ -31,13 +33,18 @@ class Examiner {
   std::vector<Problem> examine();
 
  private:
-  void add(ProblemCode code, bool is_blocking, std::string text) {
-    problems_.push_back({code, host_.name, std::move(text), is_blocking});
+  struct Words {
+    std::string what, why, mend;
+  };
+  void add(ProblemCode code, bool is_blocking, Words words) {
+    problems_.push_back(
+        {code, host_.name, is_blocking, std::move(words.what), std::move(words.why), std::move(words.mend)});
   }
   void examine_clock();
   void examine_memory();
   void examine_disk();
   void examine_addresses();
+  void examine_taken();
   void examine_floating();
   void examine_packages();
   void examine_data();
@@ -53,10 +60,10 @@ void Examiner::examine_clock() {
   const auto off = std::chrono::abs(facts_.clock_ahead);
   if (off < clock_worth_a_word) return;
   add(ProblemCode::clock_off, off >= clock_too_far_off,
-      fmt::format("the clock is {} s {} this host's: certificates are refused before their time, and logs cannot be "
-                  "compared; set it, and let chrony or systemd-timesyncd keep it",
-                  std::chrono::duration_cast<std::chrono::seconds>(off).count(),
-                  facts_.clock_ahead.count() > 0 ? "ahead of" : "behind"));
+      {fmt::format("the clock is {} s {} this host's", std::chrono::duration_cast<std::chrono::seconds>(off).count(),
+                   facts_.clock_ahead.count() > 0 ? "ahead of" : "behind"),
+       "certificates are refused before their time, and logs cannot be compared",
+       "set it, and let chrony or systemd-timesyncd keep it"});
 }
 
 void Examiner::examine_memory() {
@@ -64,9 +71,10 @@ void Examiner::examine_memory() {
   const bool is_far_too_little = facts_.memory_mb < memory_needed_mb;
   if (!is_far_too_little && !host_.concepts.database && !host_.concepts.manager) return;
   add(ProblemCode::little_memory, is_far_too_little,
-      fmt::format("{} MB of memory, {}: give the host more", facts_.memory_mb,
-                  is_far_too_little ? fmt::format("its programs need {} MB", memory_needed_mb)
-                                    : std::string("4 GB are advised for managers and databases")));
+      {fmt::format("{} MB of memory", facts_.memory_mb),
+       is_far_too_little ? fmt::format("its programs need {} MB", memory_needed_mb)
+                         : std::string("4 GB are advised for managers and databases"),
+       "give the host more"});
 }
 
 void Examiner::examine_disk() {
@@ -74,14 +82,19 @@ void Examiner::examine_disk() {
   const auto needed = host_.concepts.database ? database_disk_needed_mb : other_disk_needed_mb;
   if (facts_.free_disk_mb < needed) {
     add(ProblemCode::little_disk, true,
-        fmt::format(
-            "{} MB are free below /var/lib, at least {} MB are needed{}: make room, or mount a larger disk there",
-            facts_.free_disk_mb, needed,
-            host_.concepts.database ? " for a cluster and the WAL it keeps for a standby that is away" : ""));
+        {fmt::format("{} MB are free below /var/lib/gemel", facts_.free_disk_mb),
+         fmt::format("at least {} MB are needed{}", needed,
+                     host_.concepts.database ? " for a cluster and the WAL it keeps for a standby that is away" : ""),
+         "make room, or mount a larger disk there"});
   } else if (host_.concepts.database && facts_.free_disk_mb < disk_advised_mb) {
     add(ProblemCode::little_disk, false,
-        fmt::format("{} MB are free below /var/lib; the smallest site is advised to have {} MB", facts_.free_disk_mb,
-                    disk_advised_mb));
+        {fmt::format("{} MB are free below /var/lib/gemel", facts_.free_disk_mb),
+         fmt::format("the smallest site is advised to have {} MB", disk_advised_mb), "mount a larger disk there"});
+  }
+  if (facts_.free_system_mb != 0 && facts_.free_system_mb < system_disk_needed_mb) {
+    add(ProblemCode::little_disk, true,
+        {fmt::format("{} MB are free on the system's disk", facts_.free_system_mb),
+         fmt::format("packages need {} MB", system_disk_needed_mb), "make room there"});
   }
 }
 
@@ -91,14 +104,22 @@ void Examiner::examine_addresses() {
     const auto found = facts_.interfaces.find(address);
     if (found == facts_.interfaces.end()) {
       add(ProblemCode::other_address, true,
-          fmt::format("the host has no address {}: what listens there could not start; correct the site file, or "
-                      "give it to the host",
-                      address));
+          {fmt::format("the host has no address {}", address), "what listens there could not start",
+           "correct the site file, or give it to the host"});
     } else if (host_.concepts.database && found->second != site_.interface) {
       add(ProblemCode::no_interface, true,
-          fmt::format("{} is on {}, the floating address would be put on {}: correct \"interface\" in the site file",
-                      address, found->second, site_.interface));
+          {fmt::format("{} is on {}", address, found->second),
+           fmt::format("the floating address would be put on {}", site_.interface),
+           "correct \"interface\" in the site file"});
     }
+  }
+}
+
+void Examiner::examine_taken() {
+  for (const auto& address : facts_.taken) {
+    add(ProblemCode::address_taken, true,
+        {fmt::format("another machine answers at {} too, the host's own address", address),
+         "packets reach now the one, now the other", "take it from that machine, or give this host another"});
   }
 }
 
@@ -106,9 +127,8 @@ void Examiner::examine_floating() {
   if (!host_.concepts.database || is_begun_) return;  // then it may be our own primary that answers
   for (const auto& address : facts_.answering) {
     add(ProblemCode::floating_taken, true,
-        fmt::format("somebody answers at {} already: two machines with one address break both; choose a free one, or "
-                    "take it from that machine",
-                    address));
+        {fmt::format("somebody answers at {} already", address), "two machines with one address break both",
+         "choose a free one for the site's floating address, or take it from that machine"});
   }
 }
 
@@ -130,17 +150,16 @@ void Examiner::examine_packages() {
     // Without any candidate the host was not asked, or its lists were never fetched: apt says so when it is its turn.
     if (!is_known && !facts_.candidates.empty()) {
       add(ProblemCode::no_source, true,
-          fmt::format("{} is not installed and no package source has it: add Debian's archive (or a copy of it) to "
-                      "/etc/apt/sources.list.d, then apt update",
-                      name));
+          {fmt::format("{} is not installed and no package source has it", name), "the host's part needs it",
+           "add Debian's archive (or a copy of it) to /etc/apt/sources.list.d, then apt update"});
     }
     if (name != "postgresql-15" || !is_known) continue;
     const auto& version = installed != facts_.packages.end() ? installed->second : candidate->second;
     const auto numbers = version_numbers(version);
     if (numbers && *numbers < std::pair(postgres_major, postgres_minor)) {
       add(ProblemCode::old_postgres, false,
-          fmt::format("PostgreSQL {} has known flaws; update the package source, {}.{} or newer is advised", version,
-                      postgres_major, postgres_minor));
+          {fmt::format("PostgreSQL {}", version), "it has known flaws",
+           fmt::format("update the package source, {}.{} or newer is advised", postgres_major, postgres_minor)});
     }
   }
 }
@@ -148,9 +167,8 @@ void Examiner::examine_packages() {
 void Examiner::examine_data() {
   if (!facts_.has_data_directory || !facts_.site_id.empty() || !host_.concepts.database) return;
   add(ProblemCode::data_directory, true,
-      "there is a database cluster in /var/lib/gemel/postgres/data, and nothing says of which site: it is not touched. "
-      "To "
-      "begin anew, move it away and keep it; to go on with it, put back the host's /etc/gemel/host.toml");
+      {"there is data in /var/lib/gemel/postgres/data already", "nothing says of which site, so it is not touched",
+       "to begin anew, move it away and keep it; to go on with it, put back the host's /etc/gemel/host.toml"});
 }
 
 std::vector<Problem> Examiner::examine() {
@@ -158,6 +176,7 @@ std::vector<Problem> Examiner::examine() {
   examine_memory();
   examine_disk();
   examine_addresses();
+  examine_taken();
   examine_floating();
   examine_packages();
   examine_data();

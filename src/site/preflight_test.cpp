@@ -33,8 +33,8 @@ class Preflight : public testing::Test {
     const auto found = find(name, change);
     ASSERT_EQ(found.size(), 1U) << to_string(code);
     EXPECT_EQ(found[0].code, code);
-    EXPECT_EQ(found[0].is_blocking, is_blocking) << found[0].text;
-    EXPECT_THAT(found[0].text, HasSubstr(says));
+    EXPECT_EQ(found[0].is_blocking, is_blocking) << sentence_of(found[0]);
+    EXPECT_THAT(sentence_of(found[0]), HasSubstr(says));
     EXPECT_EQ(found[0].host, name);
   }
   bool is_begun_ = false;
@@ -65,6 +65,7 @@ TEST_F(Preflight, memory_and_disk_are_advised_by_what_a_host_does_and_needed_by_
   expect_one("db1", [](HostFacts& facts) { facts.free_disk_mb = 3'000; }, ProblemCode::little_disk, true, "make room");
   expect_one("db1", [](HostFacts& facts) { facts.free_disk_mb = 30'000; }, ProblemCode::little_disk, false, "advised");
   EXPECT_THAT(find("lb1", [](HostFacts& facts) { facts.free_disk_mb = 3'000; }), IsEmpty());
+  expect_one("lb1", [](HostFacts& facts) { facts.free_system_mb = 300; }, ProblemCode::little_disk, true, "700 MB");
 }
 
 TEST_F(Preflight, addresses_are_the_hosts_own_and_the_floating_one_is_free) {
@@ -74,6 +75,9 @@ TEST_F(Preflight, addresses_are_the_hosts_own_and_the_floating_one_is_free) {
   expect_one(
       "db1", [](HostFacts& facts) { facts.interfaces["10.77.0.21"] = "ens9"; }, ProblemCode::no_interface, true,
       "ens9");
+  expect_one(
+      "db1", [](HostFacts& facts) { facts.taken = {"10.77.0.21"}; }, ProblemCode::address_taken, true,
+      "take it from that machine");
   const auto taken = [](HostFacts& facts) { facts.answering = {"10.77.0.100"}; };
   expect_one("db1", taken, ProblemCode::floating_taken, true, "choose a free one");
   is_begun_ = true;

@@ -81,9 +81,12 @@ Status provide_authority(Context& context, Authority authority) {
   if (!key) return std::unexpected(key.error());
   if (certificate->has_value()) {
     const KeyPair pair{**certificate, key->value_or("")};
-    if (!is_sound_authority(pair)) {
-      return fail(ErrorCode::corrupt, fmt::format("{} and {} do not belong together or are damaged: restore them",
-                                                  certificate_file.string(), key_file.string()));
+    if (const auto fault = fault_of_authority(pair); !fault.empty()) {
+      return fail(
+          ErrorCode::refused,
+          fmt::format("{} with {}: {}. Every certificate of the site would be refused; put the right pair there, "
+                      "or, before the site is set up, remove both: then a new one is made",
+                      certificate_file.string(), key_file.string(), fault));
     }
     context.authorities[authority] = pair;
     return {};

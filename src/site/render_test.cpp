@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "site/certificates.h"
 #include "site/test_sites.h"
 
 namespace gemel::site {
@@ -192,8 +193,26 @@ TEST_F(Render, touches_neither_another_site_nor_a_directory_of_other_things) {
 TEST_F(Render, never_overwrites_a_damaged_authority_or_secret) {
   ASSERT_TRUE(render(site_of(test::good_site()), out()));
   std::ofstream(out() / "ca/db-ca.key") << "damaged";
-  EXPECT_EQ(render(site_of(test::good_site()), out()).error().code, ErrorCode::corrupt);
+  EXPECT_EQ(render(site_of(test::good_site()), out()).error().code, ErrorCode::refused);
   EXPECT_EQ(content(out() / "ca/db-ca.key"), "damaged");
+}
+
+TEST_F(Render, refuses_an_authority_that_nobody_would_believe) {
+  ASSERT_TRUE(render(site_of(test::good_site()), out()));
+  const auto refusal = [&](const std::string& certificate, const std::string& key) {
+    std::ofstream(out() / "ca/web-ca.crt") << certificate;
+    std::ofstream(out() / "ca/web-ca.key") << key;
+    const auto rendered = render(site_of(test::good_site()), out());
+    return rendered ? std::string("none") : rendered.error().message;
+  };
+  const auto good = make_authority("own", std::chrono::days(100));
+  const auto other = make_authority("own", std::chrono::days(100));
+  const auto expired = make_authority("own", std::chrono::days(-1));
+  const auto leaf = issue_certificate(*good, {CertificateUse::web, "own", {}, {}, "gemel:lab:web:ccm1"});
+  EXPECT_THAT(refusal(expired->certificate, expired->key), HasSubstr("has expired"));
+  EXPECT_THAT(refusal(good->certificate, other->key), HasSubstr("does not belong"));
+  EXPECT_THAT(refusal(leaf->certificate, leaf->key), HasSubstr("not that of an authority"));
+  EXPECT_EQ(refusal(good->certificate, good->key), "none");
 }
 
 TEST_F(Render, keeps_secrets_from_others) {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from bare_site import BareSite  # noqa: E402
 from lab_driver import RECORD, Lab  # noqa: E402
 
 
@@ -77,6 +78,16 @@ def running_lab():
     yield lab
     if not was_up:
         lab.verb("down", limit=120)
+
+
+@pytest.fixture(scope="session")
+def setup_site():
+    """Machines for the setup, handed on from test to test; gone afterwards. Tests say in which condition they want them."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab needs root")
+    site = BareSite()
+    yield site
+    site.close()
 
 
 @pytest.fixture

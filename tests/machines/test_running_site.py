@@ -2,58 +2,44 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from lab_driver import HERE, Lab, Load  # noqa: E402
-from test_setup import HOSTS, Setup, boot_bare  # noqa: E402
+from bare_site import CLIENT_SPACE, HOSTS, BareSite
+from lab_driver import HERE, LAB, Lab, Load
 
 PASSWORD = "/etc/gemel/secrets/application.password"
 
 
-class SetUpLab(Lab):
-    """Machines that gemel apply made a site of: the lab itself knows no site of theirs."""
-
-    def environment(self) -> dict[str, str]:
-        return {"GEMEL_CLIENT_NETNS": "gemel-client"}
-
-
 @pytest.fixture(scope="module")
-def lab():
-    lab = SetUpLab()
-    yield lab
-    lab.verb("down", limit=120)
+def site(setup_site) -> BareSite:
+    setup_site.be_whole()
+    return setup_site
 
 
-@pytest.fixture(scope="module")
-def setup(lab, tmp_path_factory) -> Setup:
-    made = Setup(tmp_path_factory.mktemp("setup"))
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(made.key)], check=True)
-    boot_bare(lab, made)
-    result = made.run("apply", "--yes")
-    assert result.returncode == 0, result.stdout + result.stderr
-    return made
+@pytest.fixture
+def lab(site) -> Lab:
+    return site.lab
 
 
 def log_in(lab: Lab, host: str, password: str) -> str:
     """What psql says when somebody logs in with this password through the floating address."""
     script = ("read -r PGPASSWORD; export PGPASSWORD; psql -XAtw -c 'SELECT 1' 'host=10.77.0.100 user=cliqr dbname=gemel "
               "sslmode=verify-full sslrootcert=/etc/gemel/pki/db-ca.crt' 2>&1")
-    return subprocess.run([str(HERE.parent.parent / "lab" / "lab"), "exec", host, "--", "sh", "-c", script],
+    return subprocess.run([str(LAB), "exec", host, "--", "sh", "-c", script],
                           input=password + "\n", text=True, capture_output=True, timeout=30, check=False).stdout
 
 
-def test_a_password_is_rotated_under_load_and_no_request_fails(lab, setup, record):
+def test_a_password_is_rotated_under_load_and_no_request_fails(lab, site, record, monkeypatch):
     primary = lab.primary()
     former = lab.inside(primary, "cat", PASSWORD).strip()
+    monkeypatch.setattr(lab, "in_client", lambda *command: ["ip", "netns", "exec", CLIENT_SPACE, *command])
     load = Load(lab, sys.executable, str(HERE / "web_load.py"), "--url", "https://10.77.0.31", "--ca",
-                str(setup.state / "rendered" / "ca" / "web-ca.crt"), "--notes", "rotation")
+                str(site.state / "rendered" / "ca" / "web-ca.crt"), "--notes", "rotation")
     with load:
         time.sleep(1)
         began = time.monotonic()
-        words = setup.command("rotate", "--yes")
+        words = site.command("rotate", "--yes")
         words.insert(words.index("rotate") + 1, "password")
         process = subprocess.Popen(words, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
@@ -79,16 +65,17 @@ def test_a_password_is_rotated_under_load_and_no_request_fails(lab, setup, recor
     record.add("rotate password under load", [took], "s", 30)
 
 
-def test_after_a_rotation_nothing_is_left_to_do(lab, setup):
-    result = setup.run("apply", "--yes")
+def test_after_a_rotation_nothing_is_left_to_do(lab, site):
+    result = site.run("apply", "--yes")
     assert result.returncode == 0 and "[" not in result.stdout, result.stdout + result.stderr
 
 
-def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, setup):
-    refused = setup.run("destroy", "--yes", "--confirm", "destroy it")
+def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, site):
+    refused = site.run("destroy", "--yes", "--confirm", "destroy it")
     assert refused.returncode == 3 and "nothing was changed" in refused.stderr
     lab.sql(lab.primary(), "CREATE TABLE kept AS SELECT 42 AS answer")
-    result = setup.run("destroy", "--yes", "--confirm", "destroy lab")
+    site.condition = "open"
+    result = site.run("destroy", "--yes", "--confirm", "destroy lab")
     assert result.returncode == 0, result.stdout + result.stderr
     for host in HOSTS:
         left = lab.inside(host, "sh", "-c", "ls -d /etc/gemel /var/lib/gemel 2>/dev/null; nft list tables | grep gemel_; "
@@ -98,11 +85,12 @@ def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, setup):
         assert kept.split()[0] == "700" and "etc" in kept.split(), kept
     for host in ("db1", "db2"):
         assert lab.inside(host, "sh", "-c", "cat /var/lib/gemel-kept/*/var/postgres/data/PG_VERSION").strip() == "15"
-    again = setup.run("destroy", "--yes", "--confirm", "destroy lab")
+    again = site.run("destroy", "--yes", "--confirm", "destroy lab")
     assert again.returncode == 0 and "nothing of this site" in again.stdout, again.stdout + again.stderr
 
 
-def test_what_was_destroyed_can_be_made_anew(lab, setup):
-    result = setup.run("apply", "--yes")
+def test_what_was_destroyed_can_be_made_anew(lab, site):
+    result = site.run("apply", "--yes")
     assert result.returncode == 0, result.stdout + result.stderr
+    site.condition = "whole"
     assert lab.sql(lab.primary(), "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'") == ["0"]

@@ -1,0 +1,38 @@
+// gemel doctor --before: what would keep a site from being set up, as a report by itself. Changes no host.
+#include "cli/document.h"
+#include "cli/plan_text.h"
+#include "cli/run_loop.h"
+#include "cli/setup_session.h"
+
+namespace gemel::cli {
+namespace {
+
+runtime::Task<ExitCode> report(SetupSession* session, CommonOptions common) {
+  auto plan = co_await session->make_plan();
+  co_await session->close();
+  if (!plan) co_return plan.error();
+  const auto& name = session->site().name;
+  switch (common.output) {
+    case OutputFormat::json:
+      print(pretty_json(findings_json(name, *plan)));
+      break;
+    case OutputFormat::yaml:
+      print(to_yaml(findings_json(name, *plan)));
+      break;
+    case OutputFormat::table:
+    case OutputFormat::wide:
+      print(findings_text(name, *plan, common.use_colour));
+      break;
+  }
+  co_return is_blocked(*plan) ? ExitCode::refused : ExitCode::done;
+}
+
+}  // namespace
+
+ExitCode run_doctor(const CommonOptions& common, const SetupOptions& options) {
+  const auto session = SetupSession::open(options);
+  if (!session) return session.error();
+  return run_loop(report(session->get(), common));
+}
+
+}  // namespace gemel::cli

@@ -1,0 +1,140 @@
+// gemel replace-host: a database host that was lost and installed anew under its name and address becomes a full copy
+// again, without touching the one that serves.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/carry_out.h"
+#include "cli/plan_text.h"
+#include "cli/run_loop.h"
+#include "cli/setup_session.h"
+#include "cli/site_file.h"
+#include "setup/replacement.h"
+
+namespace gemel::cli {
+namespace {
+
+using setup::Replaceability;
+
+// The primary gives a silent standby up within seconds; a person who just pulled the plug should not have to try again.
+constexpr auto give_up_limit = std::chrono::seconds(60);
+constexpr auto look_interval = std::chrono::seconds(1);
+
+/// What any other host of the site says of it; the first that answers is asked.
+runtime::Task<Result<api::SiteStatus>> ask_site(SetupSession* session, std::string without) {
+  Error last{ErrorCode::unavailable, "the site has no other host"};
+  for (const auto& host : session->site().hosts) {
+    if (host.name == without) continue;
+    setup::RemoteCommand command;
+    command.arguments = {"gemel", "status", "-o", "json"};
+    const auto said = co_await session->remote()->run(host.name, std::move(command));
+    if (!said) {
+      last = said.error().with(host.name);
+      continue;
+    }
+    auto status = setup::read_status(said->output);
+    if (status) co_return status;
+    last = status.error().with(host.name);
+  }
+  co_return std::unexpected(last);
+}
+
+/// `done` once the host may be replaced.
+runtime::Task<ExitCode> wait_until_replaceable(SetupSession* session, std::string host) {
+  const auto deadline = runtime::boot_now() + give_up_limit;
+  bool is_told = false;
+  while (true) {
+    const auto status = co_await ask_site(session, host);
+    if (!status) co_return give_up(status.error().with("no host could say how the site is"));
+    const auto answer = setup::replaceability_of(host, *status);
+    if (answer.verdict == Replaceability::Verdict::possible) {
+      print(fmt::format("{} serves; it does not count on {}.\n", status->summary.primary, host));
+      co_return ExitCode::done;
+    }
+    if (answer.verdict == Replaceability::Verdict::refused || runtime::boot_now() >= deadline) {
+      complain(answer.why + "; nothing was changed");
+      co_return ExitCode::refused;
+    }
+    if (!is_told) print(fmt::format("Waiting: {}\n", answer.why));
+    is_told = true;
+    co_await runtime::sleep_for(look_interval);
+  }
+}
+
+runtime::Task<ExitCode> wait_until_whole(SetupSession* session, std::string host, std::chrono::seconds limit) {
+  const auto deadline = runtime::boot_now() + limit;
+  std::string missing;
+  while (true) {
+    const auto status = co_await ask_site(session, host);
+    missing = status ? setup::missing_redundancy(host, *status) : status.error().to_string();
+    if (missing.empty()) break;
+    if (runtime::boot_now() >= deadline) {
+      complain(missing);
+      co_return ExitCode::timed_out;
+    }
+    co_await runtime::sleep_for(look_interval);
+  }
+  print(fmt::format("{} holds every write; a failover is possible again.\n", host));
+  co_return ExitCode::done;
+}
+
+runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOptions* options, const site::Plan* plan,
+                                  bool use_colour) {
+  print(plan_table(session->site().name, *plan, false, use_colour));
+  if (is_blocked(*plan)) {
+    complain("this stands in the way; nothing was changed");
+    co_return code_of(*plan);
+  }
+  if (!plan->steps.empty()) {
+    if (!options->setup.is_confirmed &&
+        !is_confirmed(fmt::format("Carry out {} on {}?", counted(plan->steps.size(), "step"), options->host))) {
+      complain("nothing was changed");
+      co_return ExitCode::refused;
+    }
+    const auto code = co_await carry_out(session, plan, use_colour, {.limit = options->timeout});
+    if (code != ExitCode::done) co_return code;
+  }
+  const auto code = co_await wait_until_whole(session, options->host, options->timeout);
+  co_return code;
+}
+
+runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions* options, bool use_colour) {
+  auto code = co_await wait_until_replaceable(session, options->host);
+  if (code != ExitCode::done) co_return code;
+  code = co_await session->accept_new_key(options->host, options->host_key);
+  if (code != ExitCode::done) co_return code;
+  const auto plan = co_await session->make_plan();
+  if (!plan) co_return plan.error();
+  const auto part = site::plan_of_host(*plan, options->host);
+  code = co_await fill_host(session, options, &part, use_colour);
+  co_return code;
+}
+
+runtime::Task<ExitCode> replace_and_close(SetupSession* session, const ReplaceHostOptions* options, bool use_colour) {
+  const auto code = co_await replace(session, options, use_colour);
+  co_await session->close();
+  co_return code;
+}
+
+}  // namespace
+
+ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options) {
+  const auto session = SetupSession::open(options.setup);
+  if (!session) return session.error();
+  const auto& hosts = (*session)->site().hosts;
+  const auto host = std::ranges::find(hosts, options.host, &site::Host::name);
+  if (host == hosts.end()) {
+    complain(fmt::format("the site file has no host \"{}\"", options.host));
+    return ExitCode::not_found;
+  }
+  if (!host->concepts.database || host->concepts.voter) {
+    complain(
+        fmt::format("{} is not a database host alone: a member of the store cannot be replaced by this yet; "
+                    "nothing was changed",
+                    options.host));
+    return ExitCode::refused;
+  }
+  return run_loop(replace_and_close(session->get(), &options, common.use_colour));
+}
+
+}  // namespace gemel::cli

@@ -1,0 +1,65 @@
+// Names of the codes, and a problem as one sentence.
+#include "site/problem.h"
+
+namespace gemel::site {
+
+std::string_view to_string(ProblemCode code) {
+  switch (code) {
+    case ProblemCode::unreachable:
+      return "unreachable";
+    case ProblemCode::unsupported_system:
+      return "unsupported_system";
+    case ProblemCode::other_site:
+      return "other_site";
+    case ProblemCode::foreign_server:
+      return "foreign_server";
+    case ProblemCode::port_taken:
+      return "port_taken";
+    case ProblemCode::no_package:
+      return "no_package";
+    case ProblemCode::other_name:
+      return "other_name";
+    case ProblemCode::dropping_table:
+      return "dropping_table";
+    case ProblemCode::name_not_resolved:
+      return "name_not_resolved";
+    case ProblemCode::data_directory:
+      return "data_directory";
+    case ProblemCode::clock_off:
+      return "clock_off";
+    case ProblemCode::little_memory:
+      return "little_memory";
+    case ProblemCode::little_disk:
+      return "little_disk";
+    case ProblemCode::other_address:
+      return "other_address";
+    case ProblemCode::no_interface:
+      return "no_interface";
+    case ProblemCode::floating_taken:
+      return "floating_taken";
+    case ProblemCode::address_taken:
+      return "address_taken";
+    case ProblemCode::path_closed:
+      return "path_closed";
+    case ProblemCode::path_silent:
+      return "path_silent";
+    case ProblemCode::small_packets:
+      return "small_packets";
+    case ProblemCode::slow_path:
+      return "slow_path";
+    case ProblemCode::no_source:
+      return "no_source";
+    case ProblemCode::old_postgres:
+      return "old_postgres";
+  }
+  return "";
+}
+
+std::string sentence_of(const Problem& problem) {
+  auto text = problem.what;
+  if (!problem.why.empty()) text += ": " + problem.why;
+  if (!problem.mend.empty()) text += "; " + problem.mend;
+  return text;
+}
+
+}  // namespace gemel::site

@@ -1,0 +1,95 @@
+"""A database host is lost for good and installed anew: gemel replace-host makes it a full copy while the other serves."""
+import json
+import re
+
+import pytest
+
+from bare_site import BareSite
+from lab_driver import Load, program, wait_until
+
+POSTMASTER = "head -n 3 /var/lib/gemel/postgres/data/postmaster.pid"
+
+
+@pytest.fixture(scope="module")
+def site(setup_site) -> BareSite:
+    setup_site.be_whole()
+    return setup_site
+
+
+def summary(site: BareSite) -> dict:
+    return json.loads(site.lab.inside("ccm1", "gemel", "status", "-o", "json"))["summary"]
+
+
+def writer(site: BareSite) -> Load:
+    """Inserts through the floating address, from a manager's place: nobody else reaches it. An answer may take as long as
+    a standby's loss does."""
+    rendered = site.state / "rendered"
+    password = (rendered / "secrets" / "application.password").read_text().strip()
+    data_source = (f"host=10.77.0.100 port=5432 user=cliqr dbname=gemel password={password} sslmode=verify-full "
+                   f"sslrootcert={rendered}/ca/db-ca.crt")
+    site.lab.in_client = lambda *command: ["ip", "netns", "exec", "gemel-ccm1", *command]
+    return Load(site.lab, str(program("gemel-outage")), "--client", "replace", "--pace-ms", "5", "--answer-ms", "20000",
+                environment={"GEMEL_DSN": data_source})
+
+
+def replace(site: BareSite, host: str, *words: str, typed: str = ""):
+    return site.run("replace-host", f"--host={host}", *words, typed=typed)
+
+
+def test_a_host_that_is_not_lost_is_refused(site):
+    wait_until("a failover is possible", lambda: summary(site)["failover_possible"], 60, 0.5)
+    primary = summary(site)["primary"]
+    standby = {"db1": "db2", "db2": "db1"}[primary]
+    for host, code, words in ((standby, 3, "there is nothing to replace"), (primary, 3, "is the primary"),
+                              ("ccm1", 3, "member of the store"), ("nobody", 4, "no host")):
+        result = replace(site, host, "--yes")
+        assert result.returncode == code and words in result.stderr, result.stdout + result.stderr
+
+
+def test_a_lost_standby_is_replaced_while_the_other_serves(site, record):
+    lab = site.lab
+    wait_until("a failover is possible", lambda: summary(site)["failover_possible"], 60, 0.5)
+    survivor = summary(site)["primary"]
+    lost = {"db1": "db2", "db2": "db1"}[survivor]
+    site.condition = "open"
+    server = lab.inside(survivor, "sh", "-c", POSTMASTER)
+    agent = lab.service_pid(survivor, "gemeld.service")
+    known = (site.state / "known_hosts").read_text()
+    with writer(site) as load:
+        lab.verb("poweroff", lost)
+        lab.verb("reinstall", lost)
+        site.let_in(lost)
+
+        unasked = replace(site, lost, "--yes")
+        assert unasked.returncode == 3 and "shows another key than before" in unasked.stderr, unasked.stdout + unasked.stderr
+        wrong = replace(site, lost, "--yes", "--host-key=SHA256:" + "A" * 43)
+        assert wrong.returncode == 3 and "not the key of --host-key" in wrong.stderr, wrong.stderr
+        assert (site.state / "known_hosts").read_text() == known
+        assert lab.verb("exec", lost, "--", "ls", "/etc/gemel", check=False).returncode != 0
+        shown = re.findall(r"^  now +ssh-ed25519 (SHA256:\S+)", unasked.stderr, re.MULTILINE)
+        assert shown == lab.inside(lost, "ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub").split()[1:2]
+
+        result = replace(site, lost, "--yes", typed="yes\n")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert f"{lost} holds every write; a failover is possible again." in result.stdout
+        after = summary(site)
+        measured = load.stop()
+    assert after["primary"] == survivor and set(after["members"]) == {"db1", "db2"} and after["failover_possible"]
+    assert lab.inside(survivor, "sh", "-c", POSTMASTER) == server, "PostgreSQL was restarted on the survivor"
+    assert lab.service_pid(survivor, "gemeld.service") == agent
+    assert measured["refused"] == measured["unknown"] == 0, measured
+    assert measured["connections"] == measured["attempts"] == 1, measured
+    assert measured["verdict"]["is_clean"] and measured["acknowledged"] > 100
+    record.add("replace-host: longest wait of a writer", [measured["longest_gap_ms"]], "ms", 5000)
+    site.condition = "whole"
+
+
+def test_the_replaced_host_takes_over_with_every_row(site):
+    lab = site.lab
+    survivor = summary(site)["primary"]
+    other = {"db1": "db2", "db2": "db1"}[survivor]
+    rows = lab.sql(survivor, "SELECT count(*) FROM gemel_outage")
+    lab.inside("ccm1", "gemel", "switchover", "--yes", f"--to={other}")
+    assert summary(site)["primary"] == other
+    assert lab.sql(other, "SELECT count(*) FROM gemel_outage") == rows
+    assert site.run("apply", "--yes").stdout.count("[") == 0
