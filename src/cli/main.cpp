@@ -29,6 +29,7 @@ struct Arguments {
   RenderOptions render;
   PortsOptions ports;
   SetupOptions setup;
+  WizardOptions wizard;
   std::string ports_output;  // empty: as --output says
 };
 
@@ -134,8 +135,8 @@ void add_ports(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
 }
 
-void add_setup_options(CLI::App& verb, SetupOptions& options) {
-  verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
+/// Of every verb that goes to the hosts by SSH.
+void add_ssh_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--state", options.state,
                   "keys, certificates, pinned host keys, logs (default: /var/lib/gemel/setup/<site>)")
       ->type_name("DIR");
@@ -144,6 +145,26 @@ void add_setup_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--packages", options.packages, "directory with Gemel's package files, for hosts that lack them")
       ->type_name("DIR");
   verb.add_option("--port", options.port, "port of the hosts' ssh (default 22)")->type_name("PORT");
+}
+
+void add_setup_options(CLI::App& verb, SetupOptions& options) {
+  verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
+  add_ssh_options(verb, options);
+}
+
+void add_wizard(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.wizard;
+  auto* verb = app.add_subcommand("wizard", "asks for everything a site needs, then sets it up");
+  verb->add_option("site", options.setup.site_file,
+                   "the site file: read when it is there, and written (default: site.toml in the state directory)")
+      ->type_name("SITE");
+  add_ssh_options(*verb, options.setup);
+  verb->add_flag("--plain", options.is_plain, "line by line instead of screens");
+  auto* answers = verb->add_option("--answers", options.answers, "all answers from a file, nothing is asked for");
+  answers->type_name("FILE");
+  verb->add_flag("--resume", options.is_resumed, "go on where an earlier wizard stopped")->excludes(answers);
+  verb->add_flag("--yes", options.setup.is_confirmed, "do not ask, neither about new hosts' keys nor about the plan");
+  verb->footer("Safe to run again: what is done already is not done twice. See also gemel plan, gemel apply.");
 }
 
 void add_setup(CLI::App& app, Arguments& arguments) {
@@ -180,6 +201,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
   add_setup(app, arguments);
+  add_wizard(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -201,6 +223,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("render")) return run_render(arguments.render);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
+  if (app.got_subcommand("wizard")) return run_wizard(arguments.common, arguments.wizard);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =
         ports_outputs.at(arguments.ports_output.empty() ? arguments.output : arguments.ports_output);

@@ -7,15 +7,8 @@
 namespace gemel::cli {
 namespace {
 
-/// A blocked plan is no plan that can be carried out: the exit code says so.
-ExitCode code_of(const site::Plan& plan) {
-  for (const auto& problem : plan.problems)
-    if (problem.is_blocking && problem.code == site::ProblemCode::unreachable) return ExitCode::unreachable;
-  return is_blocked(plan) ? ExitCode::refused : ExitCode::done;
-}
-
-runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
-  const auto plan = co_await session->make_plan();
+runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common, bool is_confirmed) {
+  const auto plan = co_await plan_after_asking(session, is_confirmed);
   co_await session->close();
   if (!plan) co_return plan.error();
   const auto& name = session->site().name;
@@ -31,15 +24,16 @@ runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
       print(plan_table(name, *plan, common.output == OutputFormat::wide, common.use_colour));
       break;
   }
-  co_return code_of(*plan);
+  // A blocked plan is no plan that can be carried out: the exit code says so.
+  co_return obstacle_of(*plan);
 }
 
 }  // namespace
 
 ExitCode run_plan(const CommonOptions& common, const SetupOptions& options) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
-  return run_loop(show_plan(session->get(), common));
+  return run_loop(show_plan(session->get(), common, options.is_confirmed));
 }
 
 }  // namespace gemel::cli
