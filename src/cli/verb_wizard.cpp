@@ -138,8 +138,10 @@ ExitCode run_on_screens(const WizardDraft& draft, Answers answers, WizardRun& ru
     print(fmt::format("{}\nWhat to write down: {}\n", configured_message, run.summary_file().string()));
     return ExitCode::done;
   }
+  const auto hint = resume_hint(draft.path().string(), "gemel wizard --resume");
+  if (end == wizard::ScreensEnd::interrupted) end_as_interrupted(hint);
   complain("left before the end");
-  std::fputs(resume_hint(draft.path().string(), "gemel wizard --resume").c_str(), stderr);
+  std::fputs(hint.c_str(), stderr);
   return ExitCode::refused;
 }
 

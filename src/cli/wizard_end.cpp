@@ -5,6 +5,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 namespace gemel::cli {
 namespace {
 
@@ -33,6 +35,12 @@ void end_on_interrupt(const std::string& text) {
   struct sigaction action{};
   action.sa_handler = end_at_once;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+}
+
+void end_as_interrupted(const std::string& text) {
+  std::fflush(stdout);
+  std::fputs(text.c_str(), stderr);
+  ::_exit(interrupted);
 }
 
 void set_echo(bool is_on) {

@@ -13,6 +13,10 @@ std::string resume_hint(const std::string& draft, const std::string& command);
 /// process at once with exit code 130. What is done on hosts at that moment goes on there; the next run finds it.
 void end_on_interrupt(const std::string& text);
 
+/// Ends the process with exit code 130 and `text` on standard error, whatever is going on: waiting for it could take as
+/// long as a step.
+[[noreturn]] void end_as_interrupted(const std::string& text);
+
 /// Whether what is typed is shown; nothing happens without a terminal.
 void set_echo(bool is_on);
 

@@ -11,6 +11,5 @@
 #include <final/widget/flabel.h>
 #include <final/widget/flineedit.h>
 #include <final/widget/flistbox.h>
-#include <final/widget/fprogressbar.h>
 #include <final/widget/ftextview.h>
 #undef USE_FINAL_H

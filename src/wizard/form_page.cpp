@@ -110,7 +110,10 @@ void FormPage::show_help(const Row& row) {
   auto text = row.reason.empty() ? row.field.help : row.reason;
   if (row.reason.empty() && !row.field.choices.empty()) text += " Choices: " + join(row.field.choices, ", ") + ".";
   std::ranges::replace(text, '\n', ' ');
-  help_->setText(wrapped(text, page_width));
+  auto lines = split(wrapped(text, page_width), '\n');
+  // A label does not clear the lines that a longer text has left.
+  lines.resize(help_rows, " ");
+  help_->setText(join(lines, "\n"));
   help_->redraw();
 }
 

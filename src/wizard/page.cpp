@@ -53,7 +53,13 @@ finalcut::FLabel* Page::add_label(const std::string& text, int row, int rows) {
 
 void Page::onKeyPress(finalcut::FKeyEvent* event) {
   const auto key = event->key();
-  if ((key == finalcut::FKey::Escape || key == finalcut::FKey::Ctrl_c) && way_out_ != nothing) {
+  if (key == finalcut::FKey::Ctrl_c) {
+    event->accept();
+    static_cast<Terminal*>(finalcut::FApplication::getApplicationObject())->interrupt();
+    finish(way_out_);
+    return;
+  }
+  if (key == finalcut::FKey::Escape && way_out_ != nothing) {
     event->accept();
     finish(way_out_);
     return;

@@ -17,6 +17,9 @@ class Terminal : public finalcut::FApplication {
   Terminal(int& argument_count, char** arguments) : FApplication(argument_count, arguments) {}
   /// Called many times a second while a page is shown.
   void set_turn(std::function<void()> turn) { turn_ = std::move(turn); }
+  /// Ctrl-C was pressed: every page ends at once, and no further one is to be shown.
+  [[nodiscard]] bool is_interrupted() const { return is_interrupted_; }
+  void interrupt() { is_interrupted_ = true; }
 
  protected:
   void processExternalUserEvent() override {
@@ -25,6 +28,7 @@ class Terminal : public finalcut::FApplication {
 
  private:
   std::function<void()> turn_;
+  bool is_interrupted_ = false;
 };
 
 class Page : public finalcut::FDialog {
@@ -38,7 +42,7 @@ class Page : public finalcut::FDialog {
   void add_button(const std::string& label, int value);
   /// For a page without anything else to type into. Pre: there is a button.
   void focus_button();
-  /// What Escape and Ctrl-C mean here; without it they do nothing.
+  /// What Escape means here; without it Escape does nothing.
   void set_way_out(int value) { way_out_ = value; }
 
  protected:

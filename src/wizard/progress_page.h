@@ -11,6 +11,8 @@ namespace gemel::wizard {
 
 class ProgressPage : public Page {
  public:
+  static constexpr int stop = 9;  // what its only button means
+
   ProgressPage(finalcut::FWidget* parent, const std::string& title, const Runner& runner);
   /// Shows what the runner says now.
   void update();
@@ -18,7 +20,7 @@ class ProgressPage : public Page {
  private:
   struct Row {
     std::unique_ptr<finalcut::FLabel> name;
-    std::unique_ptr<finalcut::FProgressbar> bar;
+    std::unique_ptr<finalcut::FLabel> bar;
     std::unique_ptr<finalcut::FLabel> doing;
     std::size_t shown = 0;  // percent
     std::string step;

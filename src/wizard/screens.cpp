@@ -60,7 +60,7 @@ bool Course::fill_in(std::size_t at) {
     FormPage page(&terminal_, screens[at], answers_, save_, focus_);
     focus_.clear();
     const auto choice = page.fill_in();
-    if (choice == FormPage::menu) return false;
+    if (choice == FormPage::menu || terminal_.is_interrupted()) return false;
     if (choice == FormPage::back) {
       if (at == 0) return false;
       --at;
@@ -103,7 +103,7 @@ void Course::wait(Page& page, Phase while_in, const std::function<void()>& updat
     if (update) update();
     if (runner_.phase() != while_in) page.finish(go_on);
   });
-  page.run();
+  if (page.run() == ProgressPage::stop) terminal_.interrupt();
   terminal_.set_turn({});
 }
 
@@ -133,6 +133,7 @@ ScreensEnd Course::configure() {
   if (runner_.phase() == Phase::configuring) {
     ProgressPage page(&terminal_, "Configuring CCM HA ...", runner_);
     wait(page, Phase::configuring, [&] { page.update(); });
+    if (terminal_.is_interrupted()) return ScreensEnd::interrupted;
   }
   if (runner_.phase() != Phase::done) return failed();
   TextPage page(&terminal_, "Configured CCM HA successfully", wrapped(runner_.text(), view_width));
@@ -146,6 +147,7 @@ ScreensEnd Course::set_up() {
   is_again_ = true;
   runner_.begin(answers_);
   look();
+  if (terminal_.is_interrupted()) return ScreensEnd::interrupted;
   if (runner_.phase() == Phase::keys) {
     const auto text = runner_.text() +
                       "\nCompare them with what the hosts themselves show: ssh-keygen -l -f "
@@ -153,6 +155,7 @@ ScreensEnd Course::set_up() {
     if (ask("Are these the keys of your hosts?", text, "&Yes, they are") != go_on) return ScreensEnd::quit;
     runner_.believe();
     look();
+    if (terminal_.is_interrupted()) return ScreensEnd::interrupted;
   }
   if (runner_.phase() == Phase::failed) return failed();
   if (ask("Plan", runner_.text(), runner_.is_applicable() ? "&Set up" : "") != go_on) return ScreensEnd::quit;
@@ -166,23 +169,26 @@ ScreensEnd Course::set_up() {
 
 ScreensEnd Course::run() {
   at_ = first_open_screen(answers_);
-  while (true) {
+  while (!terminal_.is_interrupted()) {
     bool is_summary = false;
     if (is_again_ && !focus_.empty()) {
       is_again_ = false;
       is_summary = fill_in(at_);
     } else {
       const auto chosen = choose();
+      if (terminal_.is_interrupted()) break;
       if (chosen == MenuPage::quit) return ScreensEnd::quit;
       is_summary = fill_in(static_cast<std::size_t>(chosen));
     }
     is_again_ = false;
     if (!is_summary || !summarise()) continue;
-    if (set_up() == ScreensEnd::done) return ScreensEnd::done;
-    if (!is_again_) return ScreensEnd::quit;
+    const auto end = set_up();
+    if (end != ScreensEnd::quit || !is_again_) return end;
+    if (terminal_.is_interrupted()) break;
     is_again_ = false;
     runner_.forget();
   }
+  return ScreensEnd::interrupted;
 }
 
 }  // namespace

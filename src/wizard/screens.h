@@ -12,8 +12,9 @@ inline constexpr unsigned screen_columns = 80;
 inline constexpr unsigned screen_rows = 24;
 
 enum class ScreensEnd : unsigned char {
-  done,  // the site is set up, and the last page was seen
-  quit,  // left before; `answers` is what was answered
+  done,         // the site is set up, and the last page was seen
+  quit,         // left before; `answers` is what was answered
+  interrupted,  // by Ctrl-C; the runner may be in the middle of something
 };
 
 /// Runs until it is left. `save` is called whenever an answer was taken. Pre: standard input and output are a terminal
