@@ -46,7 +46,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(GTest REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
-foreach(module libsodium libmnl libnftables libnftnl libpq libsystemd)
+foreach(module finalcut libsodium libmnl libnftables libnftnl libpq libsystemd)
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET GLOBAL ${module})
 endforeach()
 

@@ -77,6 +77,10 @@ def test_the_agent_names_what_it_runs():
     assert "adduser" in field("gemel-manager", "Depends")
 
 
+def test_the_command_line_depends_on_the_library_of_the_wizards_screens():
+    assert "libfinal0" in field("gemel", "Depends")
+
+
 @pytest.mark.parametrize("package", PROGRAMS)
 def test_programs_are_stripped_and_hardened(unpacked, package):
     program = str(unpacked[package] / PROGRAMS[package])

@@ -34,7 +34,8 @@ MAY_INCLUDE = {
     "agent": {"base", "core", "runtime", "site", "api", "adapters", "replay", "agent"},
     "manager": {"base", "runtime", "site", "api", "adapters/postgres", "manager"},
     "setup": {"base", "core", "runtime", "site", "api", "setup"},
-    "cli": {"base", "core", "runtime", "site", "setup", "api", "replay", "cli"},
+    "wizard": {"base", "core", "site", "wizard"},
+    "cli": {"base", "core", "runtime", "site", "setup", "wizard", "api", "replay", "cli"},
 }
 
 BOOST_TLS_BEAST = re.compile(r"(^|/)src/runtime/(http_|asio_impl)")

@@ -32,6 +32,7 @@ struct Arguments {
   std::string destroy_phrase;
   ReplaceHostOptions replace_host;
   unsigned replace_seconds = 14'400;
+  WizardOptions wizard;
   std::string ports_output;  // empty: as --output says
 };
 
@@ -137,7 +138,8 @@ void add_ports(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
 }
 
-void add_state_options(CLI::App& verb, SetupOptions& options) {
+/// Of every verb that goes to the hosts by SSH.
+void add_ssh_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--state", options.state,
                   "keys, certificates, pinned host keys, logs (default: /var/lib/gemel/setup/<site>)")
       ->type_name("DIR");
@@ -150,13 +152,13 @@ void add_state_options(CLI::App& verb, SetupOptions& options) {
 
 void add_setup_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("site", options.site_file, "the site file")->required()->type_name("SITE");
-  add_state_options(verb, options);
+  add_ssh_options(verb, options);
 }
 
 void add_doctor(CLI::App& app, Arguments& arguments) {
   auto* verb = app.add_subcommand("doctor", "what stands in the way, why it matters, how to mend it");
   verb->add_option("--before", arguments.setup.site_file, "before this site is set up")->required()->type_name("SITE");
-  add_state_options(*verb, arguments.setup);
+  add_ssh_options(*verb, arguments.setup);
   verb->add_flag("--yes", arguments.setup.is_confirmed, "do not ask whether new hosts' keys are the right ones");
   verb->footer("Changes no host. Exit code 3: something is in the way.");
 }
@@ -174,6 +176,21 @@ void add_replace_host(CLI::App& app, Arguments& arguments) {
       ->type_name("SECONDS");
   verb->footer(
       "Refused unless another host serves and does not count on this one. Nothing is changed on the other hosts.");
+}
+
+void add_wizard(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.wizard;
+  auto* verb = app.add_subcommand("wizard", "asks for everything a site needs, then sets it up");
+  verb->add_option("site", options.setup.site_file,
+                   "the site file: read when it is there, and written (default: site.toml in the state directory)")
+      ->type_name("SITE");
+  add_ssh_options(*verb, options.setup);
+  verb->add_flag("--plain", options.is_plain, "line by line instead of screens");
+  auto* answers = verb->add_option("--answers", options.answers, "all answers from a file, nothing is asked for");
+  answers->type_name("FILE");
+  verb->add_flag("--resume", options.is_resumed, "go on where an earlier wizard stopped")->excludes(answers);
+  verb->add_flag("--yes", options.setup.is_confirmed, "do not ask, neither about new hosts' keys nor about the plan");
+  verb->footer("Safe to run again: what is done already is not done twice. See also gemel plan, gemel apply.");
 }
 
 void add_setup(CLI::App& app, Arguments& arguments) {
@@ -233,6 +250,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   add_rotate(app, arguments);
   add_destroy(app, arguments);
   add_replace_host(app, arguments);
+  add_wizard(app, arguments);
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -261,6 +279,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);
   if (app.got_subcommand("rotate")) return run_rotate_password(arguments.setup);
+  if (app.got_subcommand("wizard")) return run_wizard(arguments.common, arguments.wizard);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =
         ports_outputs.at(arguments.ports_output.empty() ? arguments.output : arguments.ports_output);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/table.h"
+#include "wizard/text_wrap.h"
 
 namespace gemel::cli {
 namespace {
@@ -104,6 +105,25 @@ std::string findings_json(const std::string& site_name, const site::Plan& plan) 
                                       {"site", site_name},
                                       {"is_blocked", is_blocked(plan)},
                                       {"findings", problems_array(plan)}});
+}
+
+std::string plan_list(const std::string& site_name, const site::Plan& plan, std::size_t width) {
+  const auto problems = problems_text(plan);
+  auto text = wizard::wrapped(problems, width) + (problems.empty() ? "" : "\n");
+  if (plan.steps.empty() && !is_blocked(plan)) return text + fmt::format("Site {}: nothing to do.\n", site_name);
+  if (plan.steps.empty()) return text;
+  text += fmt::format("Plan of site {}: {} steps\n\n", site_name, plan.steps.size());
+  std::size_t name_width = 0;
+  for (const auto& step : plan.steps) name_width = std::max(name_width, step.id.size());
+  std::size_t number = 0;
+  for (const auto& step : plan.steps) {
+    const auto head = fmt::format("{:>3} {:<{}}  ", ++number, step.id, name_width);
+    const auto changes = wizard::wrapped(printable(changes_text(step.changes, false)), width - head.size());
+    auto lines = split(changes, '\n');
+    text += head + lines.front() + "\n";
+    for (std::size_t i = 1; i < lines.size(); ++i) text += std::string(head.size(), ' ') + lines[i] + "\n";
+  }
+  return text;
 }
 
 std::string plan_json(const std::string& site_name, const site::Plan& plan) {

@@ -1,6 +1,7 @@
 // A plan as a table for people and as JSON for programs. Pure. Neither holds a secret nor the hash of one.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "site/plan.h"
@@ -9,6 +10,9 @@ namespace gemel::cli {
 
 /// The steps in their order, then the problems; one sentence when there is nothing to do.
 std::string plan_table(const std::string& site_name, const site::Plan& plan, bool is_wide, bool use_colour);
+
+/// The same for a page of `width` columns (60 at least): the problems first, then the steps, without the restarts.
+std::string plan_list(const std::string& site_name, const site::Plan& plan, std::size_t width);
 
 /// {"api_version", "site", "steps": [{"id", "host", "kind", "changes", "restarts", "needs", "undo"}], "problems":
 /// [{"code", "host", "text", "what", "why", "mend", "is_blocking"}]}; "text" is the three parts as one sentence.

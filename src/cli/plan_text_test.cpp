@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/text.h"
 #include "site/test_facts.h"
 #include "site/test_sites.h"
 
@@ -32,6 +33,18 @@ TEST(PlanText, a_table_names_steps_in_order_and_a_problem_is_a_line) {
   EXPECT_THAT(text, HasSubstr("ccm1/packages"));
   EXPECT_THAT(text, HasSubstr("db2: cannot be reached: no route; see that it is on"));
   EXPECT_LT(text.find("ccm1/packages"), text.find("lb1/balancer-check"));
+}
+
+TEST(PlanText, a_list_fits_its_page_and_names_every_step) {
+  auto input = bare();
+  input.facts["db2"].is_reachable = false;
+  input.facts["db2"].why_unreachable = "no route";
+  const auto plan = site::make_plan(input);
+  const auto text = plan_list("lab", plan, 72);
+  EXPECT_THAT(text, testing::StartsWith("db2: cannot be reached: no route; see that it is on"));
+  for (const auto& step : plan.steps) EXPECT_THAT(text, HasSubstr(" " + step.id + " "));
+  for (const auto& line : split(text, '\n')) EXPECT_LE(line.size(), 72U) << line;
+  EXPECT_EQ(plan_list("lab", site::make_plan(site::test::done_input(bare().site)), 72), "Site lab: nothing to do.\n");
 }
 
 TEST(PlanText, what_is_the_same_on_several_hosts_is_said_once) {

@@ -1,7 +1,6 @@
 #include "cli/setup_session.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,9 +10,9 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/plan_text.h"
 #include "cli/site_file.h"
 #include "setup/host_facts_script.h"
-#include "setup/host_keys.h"
 #include "site/render.h"
 
 namespace gemel::cli {
@@ -32,7 +31,19 @@ std::map<std::string, std::string> addresses_of(const site::Site& site) {
   return addresses;
 }
 
+Refusal refusal(const Error& error) { return {exit_code_of(error), error.to_string()}; }
+
 }  // namespace
+
+ExitCode give_up(const Refusal& refusal) {
+  complain(refusal.text);
+  return refusal.code;
+}
+
+std::filesystem::path state_directory(const SetupOptions& options, const std::string& site_name) {
+  return std::filesystem::absolute(options.state.empty() ? std::filesystem::path("/var/lib/gemel/setup") / site_name
+                                                         : options.state);
+}
 
 bool is_confirmed(const std::string& question) {
   print(question + " (yes/no) ");
@@ -57,30 +68,27 @@ Result<std::vector<site::LocalPackage>> find_packages(const std::filesystem::pat
   return packages;
 }
 
-std::expected<std::unique_ptr<SetupSession>, ExitCode> SetupSession::open(const SetupOptions& options) {
-  auto site = read_site_file(options.site_file, "nothing was changed");
-  if (!site) return std::unexpected(site.error());
-  const auto state = std::filesystem::absolute(
-      options.state.empty() ? std::filesystem::path("/var/lib/gemel/setup") / site->name : options.state);
-  if (auto status = make_state(state); !status) return std::unexpected(give_up(status.error()));
+std::expected<std::unique_ptr<SetupSession>, Refusal> SetupSession::open(site::Site site, const SetupOptions& options) {
+  const auto state = state_directory(options, site.name);
+  if (auto status = make_state(state); !status) return std::unexpected(refusal(status.error()));
   auto lock = site::DirectoryLock::take(state);
   if (!lock) {
-    if (lock.error().code != ErrorCode::conflict) return std::unexpected(give_up(lock.error()));
-    complain(fmt::format("another run of the setup works in {}", state.string()));
-    return std::unexpected(ExitCode::refused);
+    if (lock.error().code != ErrorCode::conflict) return std::unexpected(refusal(lock.error()));
+    return std::unexpected(
+        Refusal{ExitCode::refused, fmt::format("another run of the setup works in {}", state.string())});
   }
   std::unique_ptr<SetupSession> session(new SetupSession(options, state, *std::move(lock)));
   auto& input = session->input_;
-  input.site = *std::move(site);
+  input.site = std::move(site);
   if (!options.packages.empty()) {
     auto packages = find_packages(options.packages);
-    if (!packages) return std::unexpected(give_up(packages.error()));
+    if (!packages) return std::unexpected(refusal(packages.error()));
     input.packages = *std::move(packages);
   }
-  const auto rendered = site::render(input.site, state / "rendered");
-  if (!rendered) return std::unexpected(give_up(rendered.error()));
+  const auto rendered = site::render(input.site, state / "rendered", options.application_password);
+  if (!rendered) return std::unexpected(refusal(rendered.error()));
   auto manifest = site::read_manifest(input.site, state / "rendered");
-  if (!manifest) return std::unexpected(give_up(manifest.error()));
+  if (!manifest) return std::unexpected(refusal(manifest.error()));
   input.manifest = *std::move(manifest);
   setup::SshSettings settings;
   settings.addresses = addresses_of(input.site);
@@ -88,33 +96,24 @@ std::expected<std::unique_ptr<SetupSession>, ExitCode> SetupSession::open(const 
   settings.port = options.port;
   if (!options.key.empty()) settings.key = std::filesystem::absolute(options.key);
   auto remote = setup::SshRemote::create(std::move(settings));
-  if (!remote) return std::unexpected(give_up(remote.error()));
+  if (!remote) return std::unexpected(refusal(remote.error()));
   session->remote_ = *std::move(remote);
   return session;
 }
 
-runtime::Task<std::expected<void, ExitCode>> SetupSession::pin_new_hosts() {
-  const auto file = state_ / "known_hosts";
-  const auto pinned = setup::pinned_hosts(file);
-  if (!pinned) co_return std::unexpected(give_up(pinned.error()));
+runtime::Task<std::expected<std::vector<setup::HostKey>, Refusal>> SetupSession::new_host_keys() {
+  const auto pinned = setup::pinned_hosts(state_ / "known_hosts");
+  if (!pinned) co_return std::unexpected(refusal(pinned.error()));
   auto unknown = addresses_of(input_.site);
   std::erase_if(unknown, [&](const auto& entry) { return pinned->contains(entry.first); });
-  if (unknown.empty()) co_return std::expected<void, ExitCode>{};
-  const auto keys = co_await setup::scan_host_keys(unknown, options_.port);
-  if (!keys) co_return std::unexpected(give_up(keys.error()));
-  if (keys->empty()) co_return std::expected<void, ExitCode>{};
-  std::fputs("Hosts that are met for the first time show these keys:\n", stderr);
-  for (const auto& key : *keys) {
-    const auto text = setup::fingerprint(key);
-    if (!text) co_return std::unexpected(give_up(text.error()));
-    std::fputs(fmt::format("  {} {} {}\n", key.host, key.type, *text).c_str(), stderr);
-  }
-  if (!options_.is_confirmed && !is_confirmed("Are these the keys of your hosts?")) {
-    complain("the keys were not accepted; nothing was changed");
-    co_return std::unexpected(ExitCode::refused);
-  }
-  if (auto status = setup::pin(file, *keys); !status) co_return std::unexpected(give_up(status.error()));
-  co_return std::expected<void, ExitCode>{};
+  auto keys = co_await setup::scan_host_keys(unknown, options_.port);
+  if (!keys) co_return std::unexpected(refusal(keys.error()));
+  co_return *std::move(keys);
+}
+
+std::expected<void, Refusal> SetupSession::believe(const std::vector<setup::HostKey>& keys) {
+  if (auto status = setup::pin(state_ / "known_hosts", keys); !status) return std::unexpected(refusal(status.error()));
+  return {};
 }
 
 runtime::Task<ExitCode> SetupSession::accept_new_key(std::string host, std::string expected) {
@@ -156,13 +155,73 @@ runtime::Task<ExitCode> SetupSession::accept_new_key(std::string host, std::stri
   co_return status ? ExitCode::done : give_up(status.error());
 }
 
-runtime::Task<std::expected<site::Plan, ExitCode>> SetupSession::make_plan() {
-  const auto pinned = co_await pin_new_hosts();
-  if (!pinned) co_return std::unexpected(pinned.error());
+runtime::Task<site::Plan> SetupSession::make_plan() {
   input_.facts = co_await setup::gather_facts(remote_.get(), input_.site, input_.manifest);
   co_return site::make_plan(input_);
 }
 
+runtime::Task<std::expected<void, Refusal>> SetupSession::carry_out(const site::Plan* plan, setup::RunLog* log,
+                                                                    setup::PlanRun::Sink sink, setup::CheckTimes times,
+                                                                    std::optional<setup::Hold> hold) {
+  setup::PlanRun run(remote_.get(), plan, input_.site.name, log, std::move(sink), times);
+  if (hold) run.hold_at(*hold);
+  const auto outcome = co_await run.run();
+  if (outcome) co_return std::expected<void, Refusal>{};
+  auto refused = refusal(outcome.error());
+  // "Refused" promises that nothing was changed.
+  if (refused.code == ExitCode::refused) refused.code = ExitCode::failed;
+  co_return std::unexpected(std::move(refused));
+}
+
 runtime::Task<void> SetupSession::close() { co_await remote_->close(); }
+
+Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys) {
+  std::string lines;
+  for (const auto& key : keys) {
+    const auto text = setup::fingerprint(key);
+    if (!text) return text;
+    lines += fmt::format("  {} {} {}\n", key.host, key.type, *text);
+  }
+  return lines;
+}
+
+ExitCode obstacle_of(const site::Plan& plan) {
+  const bool is_unreachable = std::ranges::any_of(plan.problems, [](const site::Problem& problem) {
+    return problem.is_blocking && problem.code == site::ProblemCode::unreachable;
+  });
+  if (is_unreachable) return ExitCode::unreachable;
+  return is_blocked(plan) ? ExitCode::refused : ExitCode::done;
+}
+
+std::expected<std::unique_ptr<SetupSession>, ExitCode> open_session(const SetupOptions& options) {
+  auto site = read_site_file(options.site_file, "nothing was changed");
+  if (!site) return std::unexpected(site.error());
+  auto session = SetupSession::open(*std::move(site), options);
+  if (!session) return std::unexpected(give_up(session.error()));
+  return *std::move(session);
+}
+
+runtime::Task<std::expected<void, ExitCode>> pin_after_asking(SetupSession* session, bool is_confirmed) {
+  const auto keys = co_await session->new_host_keys();
+  if (!keys) co_return std::unexpected(give_up(keys.error()));
+  if (keys->empty()) co_return std::expected<void, ExitCode>{};
+  const auto lines = fingerprints(*keys);
+  if (!lines) co_return std::unexpected(give_up(lines.error()));
+  std::fputs(("Hosts that are met for the first time show these keys:\n" + *lines).c_str(), stderr);
+  if (!is_confirmed && !cli::is_confirmed("Are these the keys of your hosts?")) {
+    complain("the keys were not accepted; nothing was changed");
+    co_return std::unexpected(ExitCode::refused);
+  }
+  const auto believed = session->believe(*keys);
+  if (!believed) co_return std::unexpected(give_up(believed.error()));
+  co_return std::expected<void, ExitCode>{};
+}
+
+runtime::Task<std::expected<site::Plan, ExitCode>> plan_after_asking(SetupSession* session, bool is_confirmed) {
+  const auto pinned = co_await pin_after_asking(session, is_confirmed);
+  if (!pinned) co_return std::unexpected(pinned.error());
+  auto plan = co_await session->make_plan();
+  co_return plan;
+}
 
 }  // namespace gemel::cli

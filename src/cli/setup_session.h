@@ -1,33 +1,61 @@
-// What gemel plan and gemel apply share: the state directory of a site's setup, the hosts' pinned keys, and the plan.
+// What the verbs that go to the hosts share: the state directory of a site's setup, the hosts' pinned keys,
+// the plan, and carrying it out. Prints nothing but where it says so.
 #pragma once
 
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/verbs.h"
+#include "setup/host_keys.h"
+#include "setup/plan_run.h"
 #include "setup/ssh_remote.h"
 #include "site/plan.h"
 #include "site/tree.h"
 
 namespace gemel::cli {
 
-/// One run of a verb. Holds the state directory against a second run until it is destroyed.
+/// The mission's messages around carrying a plan out, word for word.
+inline constexpr std::string_view configuring_message = "Configuring CCM HA ...";
+inline constexpr std::string_view configured_message = "Configured CCM HA successfully";
+
+/// Why the setup cannot go on: for the exit status, and for a person.
+struct Refusal {
+  ExitCode code = ExitCode::failed;
+  std::string text;
+};
+/// Complains, and gives the code.
+ExitCode give_up(const Refusal& refusal);
+
+/// Where the setup of a site keeps its things: as the options say, else /var/lib/gemel/setup/<site>.
+std::filesystem::path state_directory(const SetupOptions& options, const std::string& site_name);
+
+/// One run of a verb. Holds the state directory against a second run until it is destroyed. Loop thread only.
 class SetupSession {
  public:
-  /// Reads the site file, takes the state directory, renders. `usage` for mistakes, `refused` when another run is at
-  /// it; everything is complained about already.
-  static std::expected<std::unique_ptr<SetupSession>, ExitCode> open(const SetupOptions& options);
+  /// Takes the state directory, which is made when it is missing, and renders into it. `refused` when another run is at
+  /// it. `options.site_file` is not read. Blocks.
+  static std::expected<std::unique_ptr<SetupSession>, Refusal> open(site::Site site, const SetupOptions& options);
 
-  /// Pins the keys of hosts that were never seen, after a person has compared their fingerprints (or at once with
-  /// --yes). Suspends.
-  runtime::Task<std::expected<void, ExitCode>> pin_new_hosts();
-  /// The same; then gathers facts and plans. Suspends.
-  runtime::Task<std::expected<site::Plan, ExitCode>> make_plan();
+  /// The keys that hosts without a pinned one show: a person has to compare them. Suspends.
+  runtime::Task<std::expected<std::vector<setup::HostKey>, Refusal>> new_host_keys();
+  /// Believes these keys from now on. Blocks.
+  std::expected<void, Refusal> believe(const std::vector<setup::HostKey>& keys);
+  /// Gathers facts and plans. A host without a pinned key is not reachable. Suspends.
+  runtime::Task<site::Plan> make_plan();
   /// Looks at the key that `host` shows now. One that is pinned: `done`. Another one is shown beside the pinned one and
   /// takes its place only when a person agrees, or when it has the fingerprint `expected` ("SHA256:…", not empty):
-  /// --yes does not agree to it. `unreachable` when it shows none. Suspends.
+  /// --yes does not agree to it. `unreachable` when it shows none. Asks and complains by itself. Suspends.
   runtime::Task<ExitCode> accept_new_key(std::string host, std::string expected);
+  /// Carries `plan` out; it, `log` and what `sink` holds outlive that. `failed`, `timed_out`, `unreachable` after a
+  /// step failed: a new plan holds what is left. Suspends.
+  runtime::Task<std::expected<void, Refusal>> carry_out(const site::Plan* plan, setup::RunLog* log,
+                                                        setup::PlanRun::Sink sink, setup::CheckTimes times = {},
+                                                        std::optional<setup::Hold> hold = {});
   /// Ends the connections. Suspends.
   runtime::Task<void> close();
 
@@ -47,6 +75,20 @@ class SetupSession {
   site::PlanInput input_;
   std::unique_ptr<setup::SshRemote> remote_;
 };
+
+/// "  db1 ssh-ed25519 SHA256:…" per key; `invalid` when one is no key.
+Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys);
+
+/// What keeps a plan from being carried out, as an exit code; `done` when nothing does.
+ExitCode obstacle_of(const site::Plan& plan);
+
+/// For verbs that ask line by line: the site file is read, and the session opened; everything is complained about.
+std::expected<std::unique_ptr<SetupSession>, ExitCode> open_session(const SetupOptions& options);
+/// The same for keys: pins those that were never seen, after a person has compared their fingerprints (or at once with
+/// --yes). Suspends.
+runtime::Task<std::expected<void, ExitCode>> pin_after_asking(SetupSession* session, bool is_confirmed);
+/// The same; then plans. Suspends.
+runtime::Task<std::expected<site::Plan, ExitCode>> plan_after_asking(SetupSession* session, bool is_confirmed);
 
 /// The package files of ours in a directory, by their names NAME_VERSION_ARCHITECTURE.deb; of several versions the one
 /// that was written last. `not_found` when there is no such directory. Blocks.

@@ -14,7 +14,7 @@ runtime::Task<ExitCode> apply_plan(SetupSession* session, const site::Plan* plan
   print(plan_table(session->site().name, *plan, false, use_colour));
   if (is_blocked(*plan)) {
     complain("this stands in the way; nothing was changed");
-    co_return code_of(*plan);
+    co_return obstacle_of(*plan);
   }
   if (plan->steps.empty()) co_return ExitCode::done;
   if (!is_agreed && !is_confirmed(fmt::format("Carry out {}?", counted(plan->steps.size(), "step")))) {
@@ -22,12 +22,12 @@ runtime::Task<ExitCode> apply_plan(SetupSession* session, const site::Plan* plan
     co_return ExitCode::refused;
   }
   const auto code = co_await carry_out(session, plan, use_colour);
-  if (code == ExitCode::done) print("Configured CCM HA successfully\n");
+  if (code == ExitCode::done) print(fmt::format("{}\n", configured_message));
   co_return code;
 }
 
 runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool use_colour) {
-  const auto plan = co_await session->make_plan();
+  const auto plan = co_await plan_after_asking(session, is_agreed);
   auto code = ExitCode::failed;
   if (plan) {
     code = co_await apply_plan(session, &*plan, is_agreed, use_colour);
@@ -41,7 +41,7 @@ runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool u
 }  // namespace
 
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
   return run_loop(apply_site(session->get(), options.is_confirmed, common.use_colour));
 }

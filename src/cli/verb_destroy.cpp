@@ -30,8 +30,8 @@ bool is_meant(const std::string& phrase, const std::string& given) {
   return std::getline(std::cin, line) && trim(line) == phrase;
 }
 
-runtime::Task<ExitCode> destroy(SetupSession* session) {
-  const auto known = co_await session->pin_new_hosts();
+runtime::Task<ExitCode> destroy(SetupSession* session, bool is_confirmed) {
+  const auto known = co_await pin_after_asking(session, is_confirmed);
   if (!known) co_return known.error();
   const auto stamp = stamp_of(runtime::wall_now());
   const auto outcome = co_await setup::remove_site(session->remote(), {&session->site(), session->site_id(), stamp},
@@ -46,8 +46,8 @@ runtime::Task<ExitCode> destroy(SetupSession* session) {
   co_return ExitCode::done;
 }
 
-runtime::Task<ExitCode> destroy_and_close(SetupSession* session) {
-  const auto code = co_await destroy(session);
+runtime::Task<ExitCode> destroy_and_close(SetupSession* session, bool is_confirmed) {
+  const auto code = co_await destroy(session, is_confirmed);
   co_await session->close();
   co_return code;
 }
@@ -55,14 +55,14 @@ runtime::Task<ExitCode> destroy_and_close(SetupSession* session) {
 }  // namespace
 
 ExitCode run_destroy(const SetupOptions& options, const std::string& phrase) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
   const auto wanted = "destroy " + (*session)->site().name;
   if (!is_meant(wanted, phrase)) {
     complain(fmt::format("not confirmed with \"{}\"; nothing was changed", wanted));
     return ExitCode::refused;
   }
-  return run_loop(destroy_and_close(session->get()));
+  return run_loop(destroy_and_close(session->get(), options.is_confirmed));
 }
 
 }  // namespace gemel::cli

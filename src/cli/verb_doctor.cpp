@@ -7,8 +7,8 @@
 namespace gemel::cli {
 namespace {
 
-runtime::Task<ExitCode> report(SetupSession* session, CommonOptions common) {
-  auto plan = co_await session->make_plan();
+runtime::Task<ExitCode> report(SetupSession* session, CommonOptions common, bool is_confirmed) {
+  const auto plan = co_await plan_after_asking(session, is_confirmed);
   co_await session->close();
   if (!plan) co_return plan.error();
   const auto& name = session->site().name;
@@ -30,9 +30,9 @@ runtime::Task<ExitCode> report(SetupSession* session, CommonOptions common) {
 }  // namespace
 
 ExitCode run_doctor(const CommonOptions& common, const SetupOptions& options) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
-  return run_loop(report(session->get(), common));
+  return run_loop(report(session->get(), common, options.is_confirmed));
 }
 
 }  // namespace gemel::cli

@@ -1,5 +1,4 @@
 // gemel plan: what gemel apply would do now, and what stands in its way. Changes no host.
-#include "cli/carry_out.h"
 #include "cli/document.h"
 #include "cli/plan_text.h"
 #include "cli/run_loop.h"
@@ -8,8 +7,8 @@
 namespace gemel::cli {
 namespace {
 
-runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
-  const auto plan = co_await session->make_plan();
+runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common, bool is_confirmed) {
+  const auto plan = co_await plan_after_asking(session, is_confirmed);
   co_await session->close();
   if (!plan) co_return plan.error();
   const auto& name = session->site().name;
@@ -25,15 +24,16 @@ runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common) {
       print(plan_table(name, *plan, common.output == OutputFormat::wide, common.use_colour));
       break;
   }
-  co_return code_of(*plan);  // a blocked plan is no plan that can be carried out
+  // A blocked plan is no plan that can be carried out: the exit code says so.
+  co_return obstacle_of(*plan);
 }
 
 }  // namespace
 
 ExitCode run_plan(const CommonOptions& common, const SetupOptions& options) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
-  return run_loop(show_plan(session->get(), common));
+  return run_loop(show_plan(session->get(), common, options.is_confirmed));
 }
 
 }  // namespace gemel::cli

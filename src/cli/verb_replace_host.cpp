@@ -83,7 +83,7 @@ runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOption
   print(plan_table(session->site().name, *plan, false, use_colour));
   if (is_blocked(*plan)) {
     complain("this stands in the way; nothing was changed");
-    co_return code_of(*plan);
+    co_return obstacle_of(*plan);
   }
   if (!plan->steps.empty()) {
     if (!options->setup.is_confirmed &&
@@ -103,7 +103,7 @@ runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions*
   if (code != ExitCode::done) co_return code;
   code = co_await session->accept_new_key(options->host, options->host_key);
   if (code != ExitCode::done) co_return code;
-  const auto plan = co_await session->make_plan();
+  const auto plan = co_await plan_after_asking(session, options->setup.is_confirmed);
   if (!plan) co_return plan.error();
   const auto part = site::plan_of_host(*plan, options->host);
   code = co_await fill_host(session, options, &part, use_colour);
@@ -119,7 +119,7 @@ runtime::Task<ExitCode> replace_and_close(SetupSession* session, const ReplaceHo
 }  // namespace
 
 ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options) {
-  const auto session = SetupSession::open(options.setup);
+  const auto session = open_session(options.setup);
   if (!session) return session.error();
   const auto& hosts = (*session)->site().hosts;
   const auto host = std::ranges::find(hosts, options.host, &site::Host::name);

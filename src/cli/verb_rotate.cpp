@@ -10,8 +10,8 @@
 namespace gemel::cli {
 namespace {
 
-runtime::Task<ExitCode> rotate(SetupSession* session) {
-  const auto known = co_await session->pin_new_hosts();
+runtime::Task<ExitCode> rotate(SetupSession* session, bool is_confirmed) {
+  const auto known = co_await pin_after_asking(session, is_confirmed);
   if (!known) co_return known.error();
   setup::PasswordRotation rotation(session->remote(), &session->site(), session->state() / "rendered" / "secrets",
                                    [](const std::string& line) { print(line + "\n"); });
@@ -26,8 +26,8 @@ runtime::Task<ExitCode> rotate(SetupSession* session) {
   co_return ExitCode::done;
 }
 
-runtime::Task<ExitCode> rotate_and_close(SetupSession* session) {
-  const auto code = co_await rotate(session);
+runtime::Task<ExitCode> rotate_and_close(SetupSession* session, bool is_confirmed) {
+  const auto code = co_await rotate(session, is_confirmed);
   co_await session->close();
   co_return code;
 }
@@ -35,13 +35,13 @@ runtime::Task<ExitCode> rotate_and_close(SetupSession* session) {
 }  // namespace
 
 ExitCode run_rotate_password(const SetupOptions& options) {
-  const auto session = SetupSession::open(options);
+  const auto session = open_session(options);
   if (!session) return session.error();
   if (!options.is_confirmed && !is_confirmed("Give the managers' database user a new password?")) {
     complain("nothing was changed");
     return ExitCode::refused;
   }
-  return run_loop(rotate_and_close(session->get()));
+  return run_loop(rotate_and_close(session->get(), options.is_confirmed));
 }
 
 }  // namespace gemel::cli

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "cli/session.h"
@@ -99,6 +100,7 @@ struct SetupOptions {
   std::filesystem::path packages;  // directory with Gemel's package files; empty: they are installed already
   std::uint16_t port = 22;         // of the hosts' ssh
   bool is_confirmed = false;       // do not ask, neither about host keys nor about the plan
+  std::optional<std::string> application_password;  // chosen by a person; empty: the site's, or a random one
 };
 /// Prints the plan. `usage` for mistakes in the site file, `unreachable` or `refused` when something is in the way.
 ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
@@ -126,6 +128,16 @@ struct ReplaceHostOptions {
 /// Makes a database host that was installed anew a full copy again. `not_found`: no such host; `refused`: it is not
 /// lost, or the site cannot take it back now; codes of run_apply() afterwards.
 ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options);
+
+struct WizardOptions {
+  SetupOptions setup;  // site_file: read when it is there, and written; empty: site.toml in the state directory
+  std::filesystem::path answers;  // not empty: nothing is asked but for agreement
+  bool is_plain = false;          // line by line
+  bool is_resumed = false;        // go on with the draft
+};
+/// Asks for everything a site needs, then plans and applies. `usage` for a missing terminal or wrong answers,
+/// `not_found` without a draft to resume, else the codes of run_apply.
+ExitCode run_wizard(const CommonOptions& common, const WizardOptions& options);
 
 ExitCode run_version(const CommonOptions& common);
 

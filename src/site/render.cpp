@@ -32,6 +32,7 @@ struct Context {
   std::string site_id;
   std::map<Authority, KeyPair> authorities;
   std::map<Secret, std::string> secrets;
+  std::optional<std::string> application_password;
   unsigned certificates_issued = 0;
 };
 
@@ -104,15 +105,21 @@ Status provide_secret(Context& context, Secret secret) {
   const bool is_heartbeat = secret == Secret::heartbeat;
   const auto found = read_if_there(file);
   if (!found) return std::unexpected(found.error());
+  const auto& chosen = secret == Secret::application ? context.application_password : std::nullopt;
   if (found->has_value()) {
     const std::string text(trim(**found));
+    if (chosen && *chosen != text) {
+      return fail(
+          ErrorCode::conflict,
+          fmt::format("the site has a password already, in {}: leave it empty to go on with that one", file.string()));
+    }
     if (is_heartbeat ? !is_key(text) : !is_password(text)) {
       return fail(ErrorCode::corrupt, file.string() + " is damaged or too weak: restore it");
     }
     context.secrets[secret] = text;
     return {};
   }
-  const auto made = is_heartbeat ? make_key() : make_password();
+  const auto made = chosen ? Result<std::string>(*chosen) : is_heartbeat ? make_key() : make_password();
   if (!made) return std::unexpected(made.error());
   context.secrets[secret] = *made;
   return write_file(file, *made + "\n", secret_mode, Durability::flushed);
@@ -232,14 +239,19 @@ std::string summary_of(const Context& context) {
 
 }  // namespace
 
-Result<Rendered> render(const Site& site, const path& directory) {
+Result<Rendered> render(const Site& site, const path& directory,
+                        const std::optional<std::string>& application_password) {
+  if (application_password) {
+    const auto reason = why_no_password(*application_password);
+    if (!reason.empty()) return fail(ErrorCode::invalid, reason);
+  }
   if (auto status = make_directories(directory); !status) return std::unexpected(status.error());
   const auto lock = DirectoryLock::take(directory);
   if (!lock) return std::unexpected(lock.error());
   const auto id = claim_directory(site, directory);
   if (!id) return std::unexpected(id.error());
   if (auto status = make_directory(directory, private_directory); !status) return std::unexpected(status.error());
-  Context context{site, directory, *id, {}, {}, 0};
+  Context context{site, directory, *id, {}, {}, application_password, 0};
   for (const auto* name : {"ca", "secrets"}) {
     if (auto status = make_directory(directory / name, private_directory); !status)
       return std::unexpected(status.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -28,6 +29,10 @@ struct Rendered {
 /// file is written whole, with its final mode, before it gets its name; owners are left to who installs the tree.
 /// Blocks. Errors: `conflict` = the directory belongs to another site, holds other things, or is being rendered to;
 /// `corrupt` = an authority or secret in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
-Result<Rendered> render(const Site& site, const std::filesystem::path& directory);
+///
+/// `application_password`: what a person chose for the managers' database user, see why_no_password(); it is kept like
+/// one that was made. `conflict` when the directory has another one already: changing it takes more than a file.
+Result<Rendered> render(const Site& site, const std::filesystem::path& directory,
+                        const std::optional<std::string>& application_password = {});
 
 }  // namespace gemel::site

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "site/certificates.h"
 #include "site/test_sites.h"
+#include "site/tree.h"
 
 namespace gemel::site {
 namespace {
@@ -293,6 +294,20 @@ TEST_F(Render, host_toml_loads) {
   ASSERT_TRUE(config) << config.error().to_string();
   EXPECT_EQ(config->self_name, "two");
   EXPECT_TRUE(config->self().concepts.balancer);
+}
+
+TEST_F(Render, a_chosen_password_is_kept_and_a_default_one_refused) {
+  const auto site = site_of(test::good_site());
+  EXPECT_EQ(render(site, out(), "cliqr").error().code, ErrorCode::invalid);
+  EXPECT_FALSE(std::filesystem::exists(out()));
+  const std::string chosen = "mQ7-fK2_xW9pLr4TzB6vNc";
+  ASSERT_TRUE(render(site, out(), chosen));
+  ASSERT_TRUE(render(site, out()));
+  ASSERT_TRUE(render(site, out(), chosen));
+  for (const auto* host : {"ccm1", "ccm2", "db1", "db2"})
+    EXPECT_EQ(*read_if_there(out() / host / "etc/gemel/secrets/application.password"), chosen + "\n") << host;
+  EXPECT_EQ(render(site, out(), chosen + "x").error().code, ErrorCode::conflict)
+      << "changing it takes more than a file";
 }
 
 TEST_F(Render, two_at_once_are_kept_apart) {

@@ -1,11 +1,14 @@
 #include "site/secrets.h"
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 #include <string_view>
+#include <vector>
 
 namespace gemel::site {
 namespace {
@@ -17,6 +20,30 @@ constexpr std::size_t key_bytes = 32;
 Status ready() {
   if (sodium_init() < 0) return fail(ErrorCode::unavailable, "the random generator cannot be started");
   return {};
+}
+
+constexpr std::size_t fewest_letters = 10;  // different ones
+
+// Passwords that products and guides of this field come with, the mission's among them.
+constexpr std::array<std::string_view, 24> known_defaults{
+    "cliqr", "cliqruser", "postgres", "password", "passw0rd", "passwd", "admin",      "administrator",
+    "root",  "changeme",  "change",   "secret",   "default",  "gemel",  "welcome",    "test",
+    "guest", "letmein",   "qwerty",   "cisco",    "c1sco",    "toor",   "replicator", "rewind"};
+
+/// True when known defaults, digits and separators alone make up the text.
+bool is_made_of_defaults(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  std::vector<bool> is_reached(text.size() + 1, false);
+  is_reached[0] = true;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!is_reached[at]) continue;
+    if (std::isalpha(static_cast<unsigned char>(text[at])) == 0) is_reached[at + 1] = true;
+    for (const auto word : known_defaults) {
+      if (std::string_view(text).substr(at).starts_with(word)) is_reached[at + word.size()] = true;
+    }
+  }
+  return is_reached.back();
 }
 
 template <std::size_t size>
@@ -63,6 +90,21 @@ bool is_password(const std::string& text) {
 bool is_key(const std::string& text) {
   return text.size() == key_bytes * 2 &&
          std::all_of(text.begin(), text.end(), [](unsigned char letter) { return std::isxdigit(letter) != 0; });
+}
+
+std::string why_no_password(const std::string& text) {
+  if (is_made_of_defaults(text))
+    return "That is a known default password: choose another, or leave it empty for a random one.";
+  if (!is_password(text)) {
+    return fmt::format(
+        "A password has at least {} letters, digits, _ and -, and nothing else: leave it empty for a "
+        "random one.",
+        shortest_password);
+  }
+  if (std::set<char>(text.begin(), text.end()).size() < fewest_letters) {
+    return fmt::format("It has fewer than {} different letters: leave it empty for a random one.", fewest_letters);
+  }
+  return {};
 }
 
 }  // namespace gemel::site

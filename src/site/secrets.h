@@ -18,4 +18,8 @@ Result<std::string> make_uuid();
 bool is_password(const std::string& text);
 bool is_key(const std::string& text);
 
+/// Why a password that a person chose is not taken, with what to do; empty when it is. Known default passwords, also
+/// repeated or with digits after them, never are. Pure.
+std::string why_no_password(const std::string& text);
+
 }  // namespace gemel::site

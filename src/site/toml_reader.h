@@ -1,4 +1,5 @@
-// Reads values out of a TOML document and collects what is wrong with it, with positions. Private to this folder.
+// Reads values out of a TOML document and collects what is wrong with it, with positions. For this folder and
+// src/wizard.
 #pragma once
 
 #include <toml++/toml.h>

@@ -20,10 +20,10 @@ class Late(AssertionError):
 
 
 def program(name: str) -> Path:
-    """A built program, wherever its folder put it."""
-    for found in sorted(BUILD.rglob(name)):
-        if found.is_file() and os.access(found, os.X_OK):
-            return found
+    """A built program, wherever its folder put it; the packages' copy may be older."""
+    found = [path for path in BUILD.rglob(name) if path.is_file() and os.access(path, os.X_OK)]
+    if found:
+        return max(found, key=lambda path: path.stat().st_mtime)
     raise AssertionError(f"{name} is not built in {BUILD}; build it: cmake --build --preset release")
 
 

@@ -1,0 +1,268 @@
+#include "wizard/form.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "site/certificates.h"
+#include "site/host_config.h"
+#include "site/role_table.h"
+
+namespace gemel::wizard {
+namespace {
+
+constexpr unsigned most_hosts = 9;
+constexpr unsigned highest_port = 65535;
+
+const std::string compact = "compact";
+const std::string separate = "separate";
+
+std::string answer(const Answers& answers, const std::string& id, const std::string& standard) {
+  const auto found = answers.values.find(id);
+  return found == answers.values.end() ? standard : found->second;
+}
+
+bool is_compact(const Answers& answers) { return answer(answers, "site.layout", separate) == compact; }
+
+/// What is no sound number counts as the default: the field's own check says what is wrong with it.
+unsigned count(const Answers& answers, const std::string& id, unsigned lowest, unsigned standard) {
+  const auto text = answer(answers, id, "");
+  unsigned number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc{} && rest == end && number >= lowest && number <= most_hosts ? number : standard;
+}
+
+Field text_field(std::string id, std::string label, std::string help, std::string standard = {}) {
+  return {.id = std::move(id), .label = std::move(label), .help = std::move(help), .standard = std::move(standard)};
+}
+
+Field optional_field(std::string id, std::string label, std::string help) {
+  auto field = text_field(std::move(id), std::move(label), std::move(help));
+  field.is_optional = true;
+  return field;
+}
+
+struct Range {
+  unsigned lowest;
+  unsigned highest;
+};
+
+Field number_field(std::string id, std::string label, std::string help, unsigned standard, Range range) {
+  auto field = text_field(std::move(id), std::move(label), std::move(help), std::to_string(standard));
+  field.kind = FieldKind::number;
+  field.lowest = range.lowest;
+  field.highest = range.highest;
+  return field;
+}
+
+Field choice_field(std::string id, std::string label, std::string help, std::vector<std::string> choices) {
+  auto field = text_field(std::move(id), std::move(label), std::move(help), choices.front());
+  field.kind = FieldKind::choice;
+  field.choices = std::move(choices);
+  return field;
+}
+
+Screen site_screen(const Answers& answers) {
+  Screen screen{"site", "Site", "One deployment: its managers, databases and load balancers.", {}};
+  screen.fields.push_back(text_field("site.name", "Site name",
+                                     "Names the site in certificates and in the store: letters, digits and hyphens.\n"
+                                     "It cannot be changed later.",
+                                     "ccm"));
+  screen.fields.push_back(
+      choice_field("site.layout", "Layout",
+                   "separate: managers, databases and load balancers on hosts of their own (five).\n"
+                   "compact: three or five hosts that are everything (role ALL).",
+                   {separate, compact}));
+  if (is_compact(answers)) {
+    screen.fields.push_back(number_field("site.hosts", "Hosts", "Three or five: each has a vote.", 3, {3, most_hosts}));
+    return screen;
+  }
+  screen.fields.push_back(number_field("site.managers", "Managers",
+                                       "Management servers (CCM): one CCM_SA_PRIMARY, the others CCM_SA_SECONDARY.", 2,
+                                       {2, most_hosts}));
+  screen.fields.push_back(number_field("site.databases", "Databases",
+                                       "Database hosts: one MGMTPOSTGRES_MASTER, the others MGMTPOSTGRES_SLAVE.", 2,
+                                       {2, most_hosts}));
+  screen.fields.push_back(
+      number_field("site.balancers", "Load balancers", "Hosts with the role CCM_LB.", 1, {1, most_hosts}));
+  return screen;
+}
+
+Screen network_screen() {
+  return {"network",
+          "Network",
+          "The network of the site's hosts.",
+          {text_field("network.subnets", "Networks",
+                      "The networks of all hosts, separated by commas: 10.0.0.0/24, fd00::/64.\n"
+                      "Every address below must be in one of them."),
+           text_field("network.interface", "Interface",
+                      "The network interface of the database hosts; the database's address is put on it.", "eth0"),
+           choice_field("network.timers", "Timers",
+                        "standard fits every network; fast is for one quiet LAN: a failure is noticed in less than\n"
+                        "half the time, and false alarms come more easily.",
+                        {"standard", "fast"})}};
+}
+
+Screen database_screen(const Answers& answers) {
+  Screen screen{"database", "DB - Configure Database", "", {}};
+  screen.fields = {
+      text_field("database.address", "DB IP or Hostname",
+                 "MGMTPOSTGRES_VIP: a free address of the network, which the primary database has. No host name: the\n"
+                 "address itself moves to the other host when the primary fails."),
+      optional_field("database.address6", "DB IPv6 address", "The same as an IPv6 address, beside it; may be empty."),
+      text_field("database.user", "DB Username", "The managers' role in PostgreSQL: small letters, digits and _.",
+                 "cliqr"),
+      optional_field(std::string(password_id), "DB Password",
+                     "Leave it empty: a random one is made. One of your own has at least 22 letters, digits, _ and -;\n"
+                     "no default password is taken."),
+      text_field("database.name", "DB Name", "The managers' database in PostgreSQL.", "gemel"),
+      number_field("database.min_copies", "Least copies",
+                   "1: goes on writing with one copy when the other database is down. 2: rather stops writing.", 1,
+                   {1, most_hosts})};
+  screen.fields[3].kind = FieldKind::secret;
+  const auto databases =
+      is_compact(answers) ? count(answers, "site.hosts", 3, 3) : count(answers, "site.databases", 2, 2);
+  if (databases > 2) {
+    screen.fields.push_back(number_field("database.sync_standbys", "Synchronous standbys",
+                                         "A write is acknowledged when so many standbys have it.", 1,
+                                         {1, most_hosts - 1}));
+  }
+  return screen;
+}
+
+Screen ha_screen(const Answers& answers) {
+  Screen screen{"ha", "HA - Configure High Availability", "", {}};
+  if (!is_compact(answers)) {
+    screen.fields.push_back(
+        text_field("ha.primary_ip", "Primary Node Private IP", "The address of the first manager (CCM_SA_PRIMARY)."));
+    screen.fields.push_back(text_field("ha.secondary_ip", "Secondary Node Private IP",
+                                       "The address of the second manager (CCM_SA_SECONDARY)."));
+  }
+  screen.fields.push_back(text_field("ha.dns_name", "Mgmtserver DNS Name",
+                                     "The name of the load balancer, by which users and orchestrators (CCO) reach the\n"
+                                     "managers: mgmt.example.org."));
+  return screen;
+}
+
+/// What a person calls the host: "Database 2".
+std::string host_title(const FormHost& host) {
+  auto name = host.id;
+  name.front() = static_cast<char>(name.front() - 'a' + 'A');
+  name.insert(name.find_first_of("0123456789"), " ");
+  return fmt::format("{} ({})", name, host.role);
+}
+
+std::string standard_name(const FormHost& host) {
+  const auto number = host.id.substr(host.id.find_first_of("0123456789"));
+  if (host.id.starts_with("manager")) return "ccm" + number;
+  if (host.id.starts_with("database")) return "db" + number;
+  if (host.id.starts_with("balancer")) return "lb" + number;
+  return "node" + number;
+}
+
+Screen host_screen(const FormHost& host) {
+  Screen screen{host.id, host_title(host), "", {}};
+  screen.fields.push_back(text_field(host.id + ".name", "Host name",
+                                     "As the host calls itself; it is never changed after set-up (RFC 1123).",
+                                     standard_name(host)));
+  if (host.address_id == host.id + ".address")
+    screen.fields.push_back(text_field(host.address_id, "Address", "The host's address in the network of the site."));
+  screen.fields.push_back(
+      optional_field(host.id + ".address6", "IPv6 address", "Its IPv6 address beside that; may be empty."));
+  screen.fields.push_back(optional_field(
+      host.id + ".zone", "Zone",
+      "What fails together: a rack, a room, a cloud's zone. Members of a pair belong into two. May be empty."));
+  return screen;
+}
+
+Screen balancer_screen() {
+  const site::Ports ports;
+  return {"balancer",
+          "Load balancer",
+          "What the load balancers listen on.",
+          {number_field("balancer.https_port", "HTTPS port", "Users and REST reach the managers by it.", ports.https,
+                        {1, highest_port}),
+           number_field("balancer.orchestrators_port", "Orchestrators' port",
+                        "The orchestrators (CCO) reach the managers by it.", ports.orchestrators, {1, highest_port}),
+           number_field("balancer.statistics_port", "Statistics port",
+                        "The page /haproxy_stats; its password is made and kept with the site's secrets.",
+                        ports.statistics, {1, highest_port})}};
+}
+
+Screen certificates_screen() {
+  return {"certificates",
+          "Certificates",
+          fmt::format("Nothing is to be filled in here.\n\nThe site gets authorities of its own, one per purpose, and "
+                      "every host gets certificates of them, valid for {} days. Their keys stay in the state "
+                      "directory of the set-up; keep it private.\n\nBrowsers do not know the site's web authority: "
+                      "give them its certificate, which the last screen names. mgmtserver.pem of the load balancer is "
+                      "made too.",
+                      site::certificate_validity.count()),
+          {}};
+}
+
+Screen ssh_screen() {
+  return {"ssh",
+          "SSH",
+          "How root gets onto the hosts during set-up. Nothing of this is in the site file.",
+          {optional_field("ssh.key", "Private key",
+                          "A file with root's private key for all hosts; empty: the keys of your SSH agent."),
+           optional_field("ssh.packages", "Packages",
+                          "A directory with Gemel's package files (.deb); empty: the hosts have them already."),
+           number_field("ssh.port", "Port", "The port of the hosts' SSH servers.", 22, {1, highest_port})}};
+}
+
+}  // namespace
+
+std::vector<FormHost> hosts_of(const Answers& answers) {
+  std::vector<FormHost> hosts;
+  const auto add = [&](const std::string& kind, unsigned how_many, const std::string& first,
+                       const std::string& others) {
+    for (unsigned number = 1; number <= how_many; ++number) {
+      const auto id = kind + std::to_string(number);
+      hosts.push_back({id, number == 1 ? first : others, id + ".address"});
+    }
+  };
+  if (is_compact(answers)) {
+    add("host", count(answers, "site.hosts", 3, 3), std::string(site::role_all), std::string(site::role_all));
+    return hosts;
+  }
+  add("manager", count(answers, "site.managers", 2, 2), "CCM_SA_PRIMARY", "CCM_SA_SECONDARY");
+  hosts[0].address_id = "ha.primary_ip";
+  hosts[1].address_id = "ha.secondary_ip";
+  add("database", count(answers, "site.databases", 2, 2), "MGMTPOSTGRES_MASTER", "MGMTPOSTGRES_SLAVE");
+  add("balancer", count(answers, "site.balancers", 1, 1), "CCM_LB", "CCM_LB");
+  return hosts;
+}
+
+std::vector<Screen> screens_of(const Answers& answers) {
+  std::vector<Screen> screens{site_screen(answers), network_screen(), database_screen(answers), ha_screen(answers)};
+  for (const auto& host : hosts_of(answers)) screens.push_back(host_screen(host));
+  screens.push_back(balancer_screen());
+  screens.push_back(certificates_screen());
+  screens.push_back(ssh_screen());
+  return screens;
+}
+
+std::string value_of(const Answers& answers, const Field& field) { return answer(answers, field.id, field.standard); }
+
+std::optional<Field> find_field(const Answers& answers, std::string_view id) {
+  for (auto& screen : screens_of(answers)) {
+    const auto found = std::ranges::find(screen.fields, id, &Field::id);
+    if (found != screen.fields.end()) return std::move(*found);
+  }
+  return std::nullopt;
+}
+
+std::string place_of(const Answers& answers, std::string_view id) {
+  for (const auto& screen : screens_of(answers)) {
+    const auto found = std::ranges::find(screen.fields, id, &Field::id);
+    if (found != screen.fields.end()) return fmt::format("{}: {}", screen.title, found->label);
+  }
+  return std::string(id);
+}
+
+}  // namespace gemel::wizard

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Writes docs/handbook/wizard-screens.md: the screens of gemel wizard as a real terminal shows them.
+
+Usage: tests/machines/wizard_screens.py [FILE]     as root; the hosts are those of test_wizard.py
+"""
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lab_driver import ROOT  # noqa: E402
+from test_wizard import walk_to_the_end  # noqa: E402
+from wizard_terminal import Hosts, Terminal  # noqa: E402
+
+HEAD = """# The wizard's screens
+
+Captures of a terminal of 80 columns and 24 rows, written by `tests/machines/wizard_screens.py`. What they are for is in
+[wizard.md](wizard.md).
+"""
+
+
+def main() -> int:
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "handbook" / "wizard-screens.md"
+    parts = [HEAD]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        hosts = Hosts(folder, delay=0.3)
+        with Terminal(folder, hosts.command(own_state=True)) as terminal:
+            def seen(title: str) -> None:
+                lines = [line.rstrip() for line in terminal.screen().splitlines()]
+                parts.append(f"## {title}\n\n```\n" + "\n".join(lines) + "\n```\n")
+            walk_to_the_end(terminal, seen)
+            if terminal.exit_code() != 0:
+                print(terminal.screen(), file=sys.stderr)
+                return 1
+    target.write_text("\n".join(parts), encoding="utf-8")
+    print(f"{target.relative_to(ROOT) if target.is_relative_to(ROOT) else target}: {len(parts) - 1} screens")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
