@@ -21,7 +21,7 @@ SUITE = "bookworm"
 PACKAGES = """
 systemd systemd-sysv dbus iproute2 iputils-ping iputils-arping nftables procps less curl ca-certificates openssl jq
 postgresql-15 etcd-server etcd-client haproxy tcpdump strace adduser util-linux-extra
-libsodium23 libmnl0 libnftables1 libnftnl11 libfmt9 libspdlog1.10 libpq5 libssl3 libsystemd0 libboost-json1.81.0
+libsodium23 libmnl0 libnftables1 libnftnl11 libfmt9 libspdlog1.10 libpq5 libssl3 libsystemd0 libboost-json1.81.0 libfinal0
 libboost-url1.81.0 libprometheus-cpp-core1.0 libprometheus-cpp-pull1.0 libstdc++6
 """.split()
 # Gemel runs the servers itself; the rest only costs time at boot.

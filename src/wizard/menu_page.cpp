@@ -72,7 +72,7 @@ MenuPage::MenuPage(finalcut::FWidget* parent, const Answers& answers, std::size_
   list_.insert(finalcut::FListBoxItem("     Summary, plan and set-up"));
   list_.setCurrentItem(std::min(chosen, screens.size()) + 1);
   list_.addCallback("clicked", [this] { finish(static_cast<int>(list_.currentItem()) - 1); });
-  add_label("[!!] something is needed   [  ] the defaults fit, nobody has looked   [ok] answered", 19, 1);
+  add_label("[!!] something is needed   [  ] defaults, not looked at   [ok] answered", 19, 1);
   add_button("&Open", open);
   add_button("&Quit", quit);
   set_way_out(quit);

@@ -51,7 +51,7 @@ std::string final_text(const site::Site& site, const Places& places) {
                       site.database.database_name, site.database.application_user);
   text += fmt::format("  password in      {}\n", (secrets / "application.password").string());
   text += fmt::format("Site file          {}\n", places.site_file.string());
-  text += fmt::format("Keys and secrets   {} (keep it, and keep it private)\n", places.state.string());
+  text += fmt::format("Keys and secrets   {} (keep it private)\n", places.state.string());
   if (!places.log.empty()) text += fmt::format("Log                {}\n", places.log.string());
   return text + "\nLook at it with \"gemel status\" on any of its hosts.\n";
 }

@@ -5,6 +5,7 @@ Usage: tests/machines/wizard_screens.py [FILE]     as root; the hosts are those 
 """
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -27,6 +28,8 @@ def main() -> int:
         hosts = Hosts(folder, delay=0.3)
         with Terminal(folder, hosts.command(own_state=True)) as terminal:
             def seen(title: str) -> None:
+                if title == "Progress":
+                    time.sleep(3)  # a picture of the middle says more than one of the beginning
                 lines = [line.rstrip() for line in terminal.screen().splitlines()]
                 parts.append(f"## {title}\n\n```\n" + "\n".join(lines) + "\n```\n")
             walk_to_the_end(terminal, seen)
