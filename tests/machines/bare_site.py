@@ -89,8 +89,10 @@ class BareSite:
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 # The master of a shared connection has given itself another title; its socket's path is in both.
-                if b"gemel-ssh-" in (entry / "cmdline").read_bytes() and os.readlink(entry / "ns/net") == space:
+                sockets = re.search(rb"/tmp/gemel-ssh-\w{6}", (entry / "cmdline").read_bytes())
+                if sockets and os.readlink(entry / "ns/net") == space:
                     os.kill(int(entry.name), signal.SIGKILL)
+                    shutil.rmtree(sockets.group().decode(), ignore_errors=True)
             except (OSError, ProcessLookupError):
                 continue
         process.wait(timeout=30)
