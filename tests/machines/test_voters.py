@@ -89,7 +89,7 @@ def voters_seen(lab: Lab, host: str) -> int:
 
 
 def test_a_voter_whose_data_is_gone_joins_again(lab, record):
-    """Its host was installed anew, or its disk came back empty: the others take it in as another member (ADR 0021)."""
+    """Its host was installed anew, or its disk came back empty: the others take it in as another member (ADR 0023)."""
     databases, epoch = lab.hosts_with("database"), lab.summary()["epoch"]
     voter = next(voter for voter in lab.hosts_with("voter") if voter not in databases)
     wait_until("the note that etcd has run", lambda: lab.inside(

@@ -138,7 +138,7 @@ Task<void> EtcdMember::State::supervise(std::shared_ptr<State> state) {
   }
 }
 
-/// As soon as there is data: without it the member must not begin anew (ADR 0021).
+/// As soon as there is data: without it the member must not begin anew (ADR 0023).
 Task<void> EtcdMember::State::remember(std::shared_ptr<State> state) {
   while (!has_run_before(state->config)) {
     if (const auto noted = remember_member(state->config); !noted)

@@ -1,6 +1,6 @@
 // How a member without data begins: with the others as a new cluster, or as a member of the one that they have. A
 // member that lost its data must never begin as if it were new: it would vote with a memory that it does not have (ADR
-// 0021).
+// 0023).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
