@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -55,16 +57,19 @@ class CommandAddressTest : public testing::Test {
     run(take(keeper.get(), epoch, &outcome));
     return outcome;
   }
+  /// On the loop, as its users do: what is cancelled from outside would be so later.
+  Status release() {
+    Status outcome;
+    run(drop(keeper.get(), &outcome));
+    return outcome;
+  }
   void wait(Duration time) { run(runtime::sleep_for(time)); }
   /// Until `task` ended; what the keeper has going on stays.
   void run(runtime::Task<void> task) {
-    bool is_done = false;
-    runtime::TaskScope scope(loop.get_executor(), "test");
-    scope.spawn("body", finish(std::move(task), &is_done));
+    auto result = boost::asio::co_spawn(loop, std::move(task), boost::asio::use_future);
     loop.restart();
-    while (!is_done && loop.run_one_for(30s) > 0) {
-    }
-    EXPECT_TRUE(is_done);
+    while (result.wait_for(0s) != std::future_status::ready) loop.run_one();
+    result.get();
   }
 
   FakeLink link;
@@ -72,12 +77,12 @@ class CommandAddressTest : public testing::Test {
   std::unique_ptr<AddressKeeper> keeper;
 
  private:
-  static runtime::Task<void> finish(runtime::Task<void> task, bool* is_done) {
-    co_await std::move(task);
-    *is_done = true;
-  }
   static runtime::Task<void> take(AddressKeeper* keeper, Epoch epoch, Status* outcome) {
     *outcome = co_await keeper->acquire(vip, epoch, 0ms);
+  }
+  static runtime::Task<void> drop(AddressKeeper* keeper, Status* outcome) {
+    *outcome = keeper->release(vip);
+    co_return;
   }
   std::filesystem::path folder_;
 };
@@ -96,7 +101,7 @@ TEST_F(CommandAddressTest, tells_the_network_after_the_kernel_has_the_address) {
   EXPECT_TRUE(acquire(Epoch{3}));
   EXPECT_THAT(calls(), ElementsAre("take 10.0.0.9 3 eth0"));
   EXPECT_TRUE(*keeper->held(vip));
-  EXPECT_TRUE(keeper->release(vip));
+  EXPECT_TRUE(release());
   EXPECT_FALSE(*keeper->held(vip));
 }
 
@@ -113,7 +118,7 @@ TEST_F(CommandAddressTest, says_what_the_program_said_and_can_be_tried_again) {
 TEST_F(CommandAddressTest, does_not_run_the_program_for_an_epoch_that_is_over) {
   open("exit 0");
   ASSERT_TRUE(acquire(Epoch{3}));
-  ASSERT_TRUE(keeper->release(vip));
+  ASSERT_TRUE(release());
   EXPECT_EQ(acquire(Epoch{2}).error().code, ErrorCode::refused);
   EXPECT_THAT(calls(), ElementsAre("take 10.0.0.9 3 eth0"));
 }
@@ -123,7 +128,7 @@ TEST_F(CommandAddressTest, tells_the_network_again_while_it_is_held_and_no_longe
   ASSERT_TRUE(acquire(Epoch{3}));
   for (int round = 0; round < 200 && calls().size() < 3; ++round) wait(10ms);
   EXPECT_GE(calls().size(), 3U);
-  EXPECT_TRUE(keeper->release(vip));
+  EXPECT_TRUE(release());
   wait(50ms);
   const auto count = calls().size();
   wait(100ms);
