@@ -96,7 +96,7 @@ std::string initial_cluster(const std::vector<MemberEntry>& listed, const Member
   return join(parts, ",");
 }
 
-Task<Result<Beginning>> join_cluster(boost::asio::any_io_executor executor, const MemberConfig& config,
+Task<Result<Beginning>> join_cluster(boost::asio::any_io_executor executor, MemberConfig config,
                                      std::shared_ptr<runtime::TlsClientContext> tls) {
   std::string last = "there is no other voter";
   for (const auto& peer : config.peers) {

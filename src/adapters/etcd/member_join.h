@@ -34,7 +34,7 @@ std::string initial_cluster(const std::vector<MemberEntry>& listed, const Member
 /// nobody answers, or there is nobody else; but `unavailable` then when this host's member ran before (see
 /// remember_member). Errors of the change leave open whether it was made; asking again goes on from what is there.
 /// Loop thread.
-runtime::Task<Result<Beginning>> join_cluster(boost::asio::any_io_executor executor, const MemberConfig& config,
+runtime::Task<Result<Beginning>> join_cluster(boost::asio::any_io_executor executor, MemberConfig config,
                                               std::shared_ptr<runtime::TlsClientContext> tls);
 
 /// The member has data: nothing is to be joined.
