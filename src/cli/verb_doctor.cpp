@@ -1,5 +1,5 @@
 // gemel doctor --before: what would keep a site from being set up, as a report by itself. Changes no host.
-#include "cli/document.h"
+#include "cli/asking.h"
 #include "cli/plan_text.h"
 #include "cli/run_loop.h"
 #include "cli/setup_session.h"
@@ -12,18 +12,7 @@ runtime::Task<ExitCode> report(SetupSession* session, CommonOptions common, bool
   co_await session->close();
   if (!plan) co_return plan.error();
   const auto& name = session->site().name;
-  switch (common.output) {
-    case OutputFormat::json:
-      print(pretty_json(findings_json(name, *plan)));
-      break;
-    case OutputFormat::yaml:
-      print(to_yaml(findings_json(name, *plan)));
-      break;
-    case OutputFormat::table:
-    case OutputFormat::wide:
-      print(findings_text(name, *plan, common.use_colour));
-      break;
-  }
+  print_result(common.output, findings_json(name, *plan), findings_text(name, *plan, common.use_colour));
   co_return is_blocked(*plan) ? ExitCode::refused : ExitCode::done;
 }
 

@@ -1,5 +1,5 @@
 // gemel plan: what gemel apply would do now, and what stands in its way. Changes no host.
-#include "cli/document.h"
+#include "cli/asking.h"
 #include "cli/plan_text.h"
 #include "cli/run_loop.h"
 #include "cli/setup_session.h"
@@ -12,18 +12,8 @@ runtime::Task<ExitCode> show_plan(SetupSession* session, CommonOptions common, b
   co_await session->close();
   if (!plan) co_return plan.error();
   const auto& name = session->site().name;
-  switch (common.output) {
-    case OutputFormat::json:
-      print(pretty_json(plan_json(name, *plan)));
-      break;
-    case OutputFormat::yaml:
-      print(to_yaml(plan_json(name, *plan)));
-      break;
-    case OutputFormat::table:
-    case OutputFormat::wide:
-      print(plan_table(name, *plan, common.output == OutputFormat::wide, common.use_colour));
-      break;
-  }
+  print_result(common.output, plan_json(name, *plan),
+               plan_table(name, *plan, common.output == OutputFormat::wide, common.use_colour));
   // A blocked plan is no plan that can be carried out: the exit code says so.
   co_return obstacle_of(*plan);
 }
