@@ -153,6 +153,10 @@ api::HostStatus Agent::status() const {
   } else if (voter_) {
     status.store = describe_store(voter_->quorum());
   }
+  if (status.store && voter_ && !voter_->has_answered()) {
+    auto& silent = status.store->silent;
+    if (std::ranges::count(silent, status.host) == 0) silent.push_back(status.host);
+  }
   if (balancer_) status.balancer = balancer_->describe();
   return status;
 }

@@ -65,8 +65,8 @@ Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::a
                                                                         const site::HostConfig& config) {
   const auto text = secret(config, "heartbeat.key");
   if (!text) return std::unexpected(text.error());
-  const auto key = adapters::heartbeat::parse_secret(*text);
-  if (!key) return std::unexpected(key.error().with(config.secret("heartbeat.key").string()));
+  const auto secrets = adapters::heartbeat::parse_secrets(*text);
+  if (!secrets) return std::unexpected(secrets.error().with(config.secret("heartbeat.key").string()));
   adapters::heartbeat::HeartbeatConfig heartbeat;
   heartbeat.cluster_id = config.site_id;
   heartbeat.self = config.self().id();
@@ -74,7 +74,8 @@ Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::a
   heartbeat.port = config.ports.heartbeat;
   for (const auto& host : config.peers_with(site::Concept::database))
     heartbeat.peers.push_back({host.id(), host.address, config.ports.heartbeat});
-  heartbeat.site_secret = *key;
+  heartbeat.site_secret = secrets->present;
+  heartbeat.spare_secret = secrets->spare;
   heartbeat.interval = config.timers.hb;
   heartbeat.loop_limit = config.timers.lease;
   return adapters::heartbeat::start_udp_heartbeat(executor, heartbeat);

@@ -100,8 +100,10 @@ api::DatabaseStatus describe_database(const DatabaseView& view) {
 }
 
 api::StoreStatus describe_store(const adapters::etcd::Quorum& quorum) {
-  return {static_cast<std::uint32_t>(quorum.total), static_cast<std::uint32_t>(quorum.reachable), quorum.leader.name,
-          quorum.can_change()};
+  api::StoreStatus status{static_cast<std::uint32_t>(quorum.total), static_cast<std::uint32_t>(quorum.reachable),
+                          quorum.leader.name, quorum.can_change()};
+  for (const auto& voter : quorum.silent) status.silent.push_back(voter.name);
+  return status;
 }
 
 std::optional<std::uint64_t> replica_lag(const core::State& state) {

@@ -51,6 +51,7 @@ Result<std::unique_ptr<VoterRole>> VoterRole::start(boost::asio::any_io_executor
   role->store_ = std::move(*store);
   role->member_->start();
   role->tasks_.spawn("leadership", role->keep_leadership_away());
+  role->tasks_.spawn("answer", role->wait_for_answer());
   return role;
 }
 
@@ -61,6 +62,15 @@ runtime::Task<void> VoterRole::keep_leadership_away() {
     const auto moved = co_await member_->move_leader_away({self_}, std::chrono::seconds(1));
     if (!moved)
       runtime::log_warn("cannot move etcd's leadership away from the primary's host: " + moved.error().to_string());
+  }
+}
+
+runtime::Task<void> VoterRole::wait_for_answer() {
+  while (!has_answered_) {
+    co_await runtime::sleep_for(std::chrono::milliseconds(50));
+    // What an earlier agent left runs for us only when it is adopted, or ended and started anew.
+    if (!member_->is_running()) continue;
+    has_answered_ = (co_await member_->local_status(std::chrono::seconds(1))).has_value();
   }
 }
 

@@ -73,8 +73,9 @@ struct HistoryStatus {
 struct StoreStatus {
   std::uint32_t voters = 0;
   std::uint32_t reachable = 0;
-  std::string leader;       // host name; empty: none known
-  bool has_quorum = false;  // without it no failover and no membership change is possible
+  std::string leader;                    // host name; empty: none known
+  bool has_quorum = false;               // without it no failover and no membership change is possible
+  std::vector<std::string> silent = {};  // hosts of the voters that did not answer this host
 };
 
 struct BackendStatus {

@@ -16,7 +16,7 @@ BOOST_DESCRIBE_STRUCT(DatabaseStatus, (),
                        is_gate_open, permit_remaining_ms, is_address_held, rule, reason, doing, service_targets,
                        service_reachable))
 BOOST_DESCRIBE_STRUCT(HistoryStatus, (), (epoch, host, is_complete, timeline, switch_lsn))
-BOOST_DESCRIBE_STRUCT(StoreStatus, (), (voters, reachable, leader, has_quorum))
+BOOST_DESCRIBE_STRUCT(StoreStatus, (), (voters, reachable, leader, has_quorum, silent))
 BOOST_DESCRIBE_STRUCT(BackendStatus, (), (host, state, sessions))
 BOOST_DESCRIBE_STRUCT(BalancerStatus, (), (is_running, backends))
 BOOST_DESCRIBE_STRUCT(HostStatus, (),

@@ -26,12 +26,12 @@ std::optional<setup::Hold> asked_hold() {
 }  // namespace
 
 runtime::Task<ExitCode> carry_out(SetupSession* session, const site::Plan* plan, bool use_colour,
-                                  setup::CheckTimes times) {
+                                  setup::CheckTimes times, std::string heading) {
   const auto log = setup::RunLog::create(session->state());
   if (!log) co_return give_up(log.error());
   std::size_t width = 0;
   for (const auto& host : session->site().hosts) width = std::max(width, host.name.size());
-  print(fmt::format("{}\nLog: {}\n", configuring_message, (*log)->path().string()));
+  print(fmt::format("{}\nLog: {}\n", heading, (*log)->path().string()));
   auto outcome = co_await session->carry_out(
       plan, log->get(), [=](const setup::Progress& progress) { print(progress_line(progress, width, use_colour)); },
       times, asked_hold());

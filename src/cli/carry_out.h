@@ -6,9 +6,9 @@
 
 namespace gemel::cli {
 
-/// Carries `plan` out and shows how far each host is; the log's path is shown first. `failed`, `timed_out`,
-/// `unreachable` after a step failed. Suspends; `session` and `plan` outlive it.
+/// Carries `plan` out and shows how far each host is; `heading` and the log's path are shown first. `failed`,
+/// `timed_out`, `unreachable` after a step failed. Suspends; `session` and `plan` outlive it.
 runtime::Task<ExitCode> carry_out(SetupSession* session, const site::Plan* plan, bool use_colour,
-                                  setup::CheckTimes times = {});
+                                  setup::CheckTimes times = {}, std::string heading = std::string(configuring_message));
 
 }  // namespace gemel::cli

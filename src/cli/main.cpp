@@ -29,6 +29,7 @@ struct Arguments {
   RenderOptions render;
   PortsOptions ports;
   SetupOptions setup;
+  ExchangeOptions exchange;
   std::string destroy_phrase;
   ReplaceHostOptions replace_host;
   unsigned replace_seconds = 14'400;
@@ -212,6 +213,18 @@ void add_rotate(CLI::App& app, Arguments& arguments) {
   add_setup_options(*password, arguments.setup);
   password->add_flag("--yes", arguments.setup.is_confirmed, "do not ask");
   password->footer("Safe to run again: it goes on where it was stopped.");
+  auto* certificates = verb->add_subcommand(
+      "certificates",
+      "every certificate, and the authorities of the site's own connections; both are valid in between");
+  add_setup_options(*certificates, arguments.setup);
+  certificates->add_flag("--yes", arguments.setup.is_confirmed, "do not ask");
+  certificates->add_flag("--web-authority", arguments.exchange.is_web_included,
+                         "the authority that browsers trust, too: they must be given the new one");
+  certificates->footer("Safe to run again: it goes on where it was stopped.");
+  auto* key = verb->add_subcommand("heartbeat-key", "of the database hosts; both are valid in between");
+  add_setup_options(*key, arguments.setup);
+  key->add_flag("--yes", arguments.setup.is_confirmed, "do not ask");
+  key->footer("Safe to run again: it goes on where it was stopped.");
 }
 
 void add_destroy(CLI::App& app, Arguments& arguments) {
@@ -278,7 +291,11 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   }
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);
-  if (app.got_subcommand("rotate")) return run_rotate_password(arguments.setup);
+  if (auto* rotate = app.get_subcommand("rotate"); rotate->parsed()) {
+    if (rotate->got_subcommand("password")) return run_rotate_password(arguments.setup);
+    if (rotate->got_subcommand("heartbeat-key")) arguments.exchange.subject = ExchangeSubject::heartbeat_key;
+    return run_rotate_in_stages(arguments.common, arguments.setup, arguments.exchange);
+  }
   if (app.got_subcommand("wizard")) return run_wizard(arguments.common, arguments.wizard);
   if (app.got_subcommand("ports")) {
     arguments.ports.output =

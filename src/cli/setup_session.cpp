@@ -85,11 +85,7 @@ std::expected<std::unique_ptr<SetupSession>, Refusal> SetupSession::open(site::S
     if (!packages) return std::unexpected(refusal(packages.error()));
     input.packages = *std::move(packages);
   }
-  const auto rendered = site::render(input.site, state / "rendered", options.application_password);
-  if (!rendered) return std::unexpected(refusal(rendered.error()));
-  auto manifest = site::read_manifest(input.site, state / "rendered");
-  if (!manifest) return std::unexpected(refusal(manifest.error()));
-  input.manifest = *std::move(manifest);
+  if (auto rendered = session->render(); !rendered) return std::unexpected(std::move(rendered.error()));
   setup::SshSettings settings;
   settings.addresses = addresses_of(input.site);
   settings.known_hosts = state / "known_hosts";
@@ -99,6 +95,29 @@ std::expected<std::unique_ptr<SetupSession>, Refusal> SetupSession::open(site::S
   if (!remote) return std::unexpected(refusal(remote.error()));
   session->remote_ = *std::move(remote);
   return session;
+}
+
+std::expected<void, Refusal> SetupSession::render() {
+  const auto directory = state_ / "rendered";
+  const auto rendered = site::render(input_.site, directory, options_.application_password);
+  if (!rendered) return std::unexpected(refusal(rendered.error()));
+  auto manifest = site::read_manifest(input_.site, directory);
+  if (!manifest) return std::unexpected(refusal(manifest.error()));
+  input_.manifest = *std::move(manifest);
+  return {};
+}
+
+std::expected<site::ExchangeStage, Refusal> SetupSession::exchange_stage() const {
+  const auto stage = site::Authorities(state_ / "rendered").stage();
+  if (!stage) return std::unexpected(refusal(stage.error()));
+  return *stage;
+}
+
+std::expected<site::ExchangeStage, Refusal> SetupSession::advance_exchange(const site::Exchanged& what) {
+  const auto stage = site::advance_exchange(input_.site, state_ / "rendered", what);
+  if (!stage) return std::unexpected(refusal(stage.error()));
+  if (auto rendered = render(); !rendered) return std::unexpected(std::move(rendered.error()));
+  return *stage;
 }
 
 runtime::Task<std::expected<std::vector<setup::HostKey>, Refusal>> SetupSession::new_host_keys() {

@@ -14,6 +14,7 @@
 #include "setup/host_keys.h"
 #include "setup/plan_run.h"
 #include "setup/ssh_remote.h"
+#include "site/authorities.h"
 #include "site/plan.h"
 #include "site/tree.h"
 
@@ -45,6 +46,10 @@ class SetupSession {
   runtime::Task<std::expected<std::vector<setup::HostKey>, Refusal>> new_host_keys();
   /// Believes these keys from now on. Blocks.
   std::expected<void, Refusal> believe(const std::vector<setup::HostKey>& keys);
+  /// How far an exchange of certificates or keys is. Blocks.
+  [[nodiscard]] std::expected<site::ExchangeStage, Refusal> exchange_stage() const;
+  /// Takes it one stage on and renders again: see site::advance_exchange(). Blocks.
+  std::expected<site::ExchangeStage, Refusal> advance_exchange(const site::Exchanged& what);
   /// Gathers facts and plans. A host without a pinned key is not reachable. Suspends.
   runtime::Task<site::Plan> make_plan();
   /// Looks at the key that `host` shows now. One that is pinned: `done`. Another one is shown beside the pinned one and
@@ -68,6 +73,8 @@ class SetupSession {
  private:
   SetupSession(SetupOptions options, std::filesystem::path state, site::DirectoryLock lock)
       : options_(std::move(options)), state_(std::move(state)), lock_(std::move(lock)) {}
+
+  std::expected<void, Refusal> render();
 
   SetupOptions options_;
   std::filesystem::path state_;

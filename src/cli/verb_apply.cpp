@@ -43,6 +43,9 @@ runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool u
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options) {
   const auto session = open_session(options);
   if (!session) return session.error();
+  const auto stage = (*session)->exchange_stage();
+  if (stage && *stage != site::ExchangeStage::none)
+    complain("an exchange of certificates or keys is under way; `gemel rotate` goes on with it when this is done");
   return run_loop(apply_site(session->get(), options.is_confirmed, common.use_colour));
 }
 

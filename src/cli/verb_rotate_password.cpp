@@ -1,4 +1,4 @@
-// gemel rotate: new secrets for a running site.
+// gemel rotate password: a new password for a running site.
 #include <fmt/format.h>
 #include <unistd.h>
 

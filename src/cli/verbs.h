@@ -116,6 +116,17 @@ ExitCode run_destroy(const SetupOptions& options, const std::string& phrase);
 /// is primary; after any other error doing it again goes on from there.
 ExitCode run_rotate_password(const SetupOptions& options);
 
+enum class ExchangeSubject : std::uint8_t { certificates, heartbeat_key };
+struct ExchangeOptions {
+  ExchangeSubject subject = ExchangeSubject::certificates;
+  bool is_web_included = false;  // certificates: the authority that browsers trust, too
+};
+/// New certificates for a running site, signed by new authorities, or a new key for its heartbeats; former and next are
+/// both valid in between. `refused` when nobody agreed, the site is not as its file says, or something stands in the
+/// way; after an interruption or another error doing it again goes on from there.
+ExitCode run_rotate_in_stages(const CommonOptions& common, const SetupOptions& options,
+                              const ExchangeOptions& exchange);
+
 /// Prints what would keep the site from being set up. `refused` when something would, unreachable hosts included.
 ExitCode run_doctor(const CommonOptions& common, const SetupOptions& options);
 

@@ -16,7 +16,11 @@ const api::HostEntry* find_host(const api::SiteStatus& status, const std::string
 
 std::string missing_agent(const api::HostEntry& entry) {
   if (!entry.is_reachable || !entry.status) return "the agent does not answer yet";
-  if (entry.status->store && !entry.status->store->has_quorum) return "the store has no majority yet";
+  if (!entry.status->store) return "";
+  if (!entry.status->store->has_quorum) return "the store has no majority yet";
+  // The next voter may be touched only when this one is back: a majority of the others is not enough.
+  if (std::ranges::count(entry.status->store->silent, entry.host) != 0)
+    return "its own member of the store does not answer yet";
   return "";
 }
 

@@ -176,6 +176,11 @@ TEST(CheckAnswer, a_healthy_site_passes_every_check) {
 TEST(CheckAnswer, what_is_missing_is_said) {
   auto status = healthy();
   status.summary.members = {"db1"};
+  status.hosts[0].status->store->silent = {"lb1"};
+  EXPECT_EQ(missing_for(StepKind::check_agent, "ccm1", status), "") << "another's member is no reason to wait";
+  status.hosts[0].status->store->silent = {"ccm1"};
+  EXPECT_NE(missing_for(StepKind::check_agent, "ccm1", status), "");
+  status.hosts[0].status->store->silent.clear();
   status.hosts[0].status->store->has_quorum = false;
   status.hosts[3].status->balancer->backends[0].state = "DOWN";
   EXPECT_NE(missing_for(StepKind::check_agent, "ccm1", status), "");

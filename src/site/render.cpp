@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <system_error>
 
 #include "base/text.h"
+#include "site/authorities.h"
 #include "site/certificates.h"
 #include "site/host_files.h"
 #include "site/secrets.h"
@@ -30,8 +32,9 @@ struct Context {
   const Site& site;
   path directory;
   std::string site_id;
-  std::map<Authority, KeyPair> authorities;
+  std::map<Authority, Trust> authorities;
   std::map<Secret, std::string> secrets;
+  ExchangeStage stage = ExchangeStage::none;
   std::optional<std::string> application_password;
   unsigned certificates_issued = 0;
 };
@@ -71,33 +74,38 @@ Result<std::string> claim_directory(const Site& site, const path& directory) {
   return words[0];
 }
 
-Status provide_authority(Context& context, Authority authority) {
-  const auto name = to_string(authority);
-  const auto base = context.directory / "ca" / (name + "-ca");
-  const path certificate_file = base.string() + ".crt";
-  const path key_file = base.string() + ".key";
-  auto certificate = read_if_there(certificate_file);
-  auto key = read_if_there(key_file);
-  if (!certificate) return std::unexpected(certificate.error());
-  if (!key) return std::unexpected(key.error());
-  if (certificate->has_value()) {
-    const KeyPair pair{**certificate, key->value_or("")};
-    if (const auto fault = fault_of_authority(pair); !fault.empty()) {
-      return fail(
-          ErrorCode::refused,
-          fmt::format("{} with {}: {}. Every certificate of the site would be refused; put the right pair there, "
-                      "or, before the site is set up, remove both: then a new one is made",
-                      certificate_file.string(), key_file.string(), fault));
-    }
-    context.authorities[authority] = pair;
-    return {};
+path next_heartbeat_key(const path& directory) {
+  return directory / "secrets" / (file_name(Secret::heartbeat) + ".next");
+}
+
+/// In an exchange a host gets both keys: it seals with the first, and opens with either.
+Status provide_next_heartbeat_key(Context& context) {
+  const auto file = next_heartbeat_key(context.directory);
+  const auto found = read_if_there(file);
+  if (!found) return std::unexpected(found.error());
+  if (!found->has_value() || context.stage == ExchangeStage::none) return {};
+  const std::string next(trim(**found));
+  if (!is_key(next)) return fail(ErrorCode::corrupt, file.string() + " is damaged: restore it");
+  auto& text = context.secrets.at(Secret::heartbeat);
+  if (context.stage == ExchangeStage::trusting) text += "\n" + next;
+  if (context.stage == ExchangeStage::issuing) text = next + "\n" + text;
+  if (context.stage == ExchangeStage::withdrawing) {
+    text = next;
+    std::error_code error;
+    std::filesystem::rename(file, context.directory / "secrets" / file_name(Secret::heartbeat), error);
+    if (error) return fail_errno(error.value(), "renaming " + file.string());
   }
-  // A key without certificate is what an interrupted render leaves: nothing was signed with it.
-  const auto made = make_authority(fmt::format("{} {} CA", context.site.name, name));
+  return {};
+}
+
+Status make_next_heartbeat_key(const path& directory) {
+  const auto file = next_heartbeat_key(directory);
+  const auto found = read_if_there(file);
+  if (!found) return std::unexpected(found.error());
+  if (found->has_value() && is_key(std::string(trim(**found)))) return {};
+  const auto made = make_key();
   if (!made) return std::unexpected(made.error());
-  if (auto status = write_file(key_file, made->key, secret_mode, Durability::flushed); !status) return status;
-  context.authorities[authority] = *made;
-  return write_file(certificate_file, made->certificate, public_mode, Durability::flushed);
+  return write_file(file, *made + "\n", secret_mode, Durability::flushed);
 }
 
 Status provide_secret(Context& context, Secret secret) {
@@ -166,7 +174,7 @@ Status HostTree::file(const std::string& name, const std::string& content, mode_
 
 Status HostTree::certificate(const CertificateFiles& files) {
   const bool is_one_file = files.certificate == files.key;
-  const auto& authority = context_.authorities.at(files.authority);
+  const auto& authority = context_.authorities.at(files.authority).issuer;
   const auto old_certificate = read_if_there(place(files.certificate));
   const auto old_key = read_if_there(place(files.key));
   if (!old_certificate) return std::unexpected(old_certificate.error());
@@ -192,7 +200,7 @@ Status HostTree::write() {
   if (auto status = file("host.toml", to_toml(config), public_mode, root_user); !status) return status;
   for (const auto authority : files.authorities) {
     const auto name = "pki/" + to_string(authority) + "-ca.crt";
-    auto status = file(name, context_.authorities.at(authority).certificate, public_mode, root_user);
+    auto status = file(name, context_.authorities.at(authority).trusted, public_mode, root_user);
     if (!status) return status;
   }
   for (const auto& entry : files.certificates) {
@@ -237,7 +245,54 @@ std::string summary_of(const Context& context) {
   return text;
 }
 
+/// So that the next render issues them anew.
+Status forget_certificates(const Site& site, const path& directory, Authority authority) {
+  for (const auto& host : site.hosts) {
+    for (const auto& files : files_of(site, host).certificates) {
+      if (files.authority != authority) continue;
+      for (const auto& name : {files.certificate, files.key}) {
+        std::error_code error;
+        const auto file = path((directory / host.name).string() + std::string(etc)) / name;
+        std::filesystem::remove(file, error);
+        if (error) return fail_errno(error.value(), "removing " + file.string());
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<ExchangeStage> advance_exchange(const Site& site, const path& directory, const Exchanged& what) {
+  const auto lock = DirectoryLock::take(directory);
+  if (!lock) return std::unexpected(lock.error());
+  Authorities ca(directory);
+  const auto stage = ca.stage();
+  if (!stage) return stage;
+  Status status;
+  switch (*stage) {
+    case ExchangeStage::none:
+      if (what.is_heartbeat_key) status = make_next_heartbeat_key(directory);
+      if (status) status = ca.begin_exchange(site.name, what.authorities);
+      break;
+    case ExchangeStage::trusting:
+      // Those that keep their authority get new keys all the same.
+      if (std::ranges::any_of(authorities, [&](Authority each) { return ca.has_next(each); })) {
+        for (const auto authority : authorities)
+          if (status && !ca.has_next(authority)) status = forget_certificates(site, directory, authority);
+      }
+      if (status) status = ca.begin_issuing();
+      break;
+    case ExchangeStage::issuing:
+      status = ca.begin_withdrawing();
+      break;
+    case ExchangeStage::withdrawing:
+      status = ca.end_exchange();
+      break;
+  }
+  if (!status) return std::unexpected(status.error());
+  return ca.stage();
+}
 
 Result<Rendered> render(const Site& site, const path& directory,
                         const std::optional<std::string>& application_password) {
@@ -251,17 +306,22 @@ Result<Rendered> render(const Site& site, const path& directory,
   const auto id = claim_directory(site, directory);
   if (!id) return std::unexpected(id.error());
   if (auto status = make_directory(directory, private_directory); !status) return std::unexpected(status.error());
-  Context context{site, directory, *id, {}, {}, application_password, 0};
+  Context context{site, directory, *id, {}, {}, ExchangeStage::none, application_password, 0};
   for (const auto* name : {"ca", "secrets"}) {
     if (auto status = make_directory(directory / name, private_directory); !status)
       return std::unexpected(status.error());
   }
-  for (const auto authority : authorities) {
-    if (auto status = provide_authority(context, authority); !status) return std::unexpected(status.error());
-  }
+  Authorities ca(directory);
+  const auto stage = ca.stage();
+  if (!stage) return std::unexpected(stage.error());
+  context.stage = *stage;
+  auto provided = ca.provide(site.name);
+  if (!provided) return std::unexpected(provided.error());
+  context.authorities = *std::move(provided);
   for (const auto secret : secrets) {
     if (auto status = provide_secret(context, secret); !status) return std::unexpected(status.error());
   }
+  if (auto status = provide_next_heartbeat_key(context); !status) return std::unexpected(status.error());
   for (const auto& host : site.hosts) {
     if (auto status = HostTree(context, host).write(); !status) return std::unexpected(status.error().with(host.name));
   }

@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/error.h"
+#include "site/authorities.h"
 #include "site/site.h"
 
 namespace gemel::site {
@@ -34,5 +36,11 @@ struct Rendered {
 /// one that was made. `conflict` when the directory has another one already: changing it takes more than a file.
 Result<Rendered> render(const Site& site, const std::filesystem::path& directory,
                         const std::optional<std::string>& application_password = {});
+
+/// Takes the exchange of the authorities one stage on (ADR 0027). Render again afterwards,
+/// and let every host have it, before the next. `what` counts at the first stage. When any authority takes part, the
+/// certificates of the others are issued anew, too. Pre: `directory` was rendered for `site`. Errors as those of
+/// render(). Blocks.
+Result<ExchangeStage> advance_exchange(const Site& site, const std::filesystem::path& directory, const Exchanged& what);
 
 }  // namespace gemel::site

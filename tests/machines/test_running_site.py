@@ -1,4 +1,5 @@
 """What gemel does to a site that serves, on machines of the lab: rotate under load, destroy."""
+import shutil
 import subprocess
 import sys
 import time
@@ -63,6 +64,83 @@ def test_a_password_is_rotated_under_load_and_no_request_fails(lab, site, record
     kept = {row for row in lab.sql(primary, "SELECT idempotency_key FROM notes WHERE author = 'rotation'")}
     assert set(result["keys"]) <= kept
     record.add("rotate password under load", [took], "s", 30)
+
+
+class Credentials:
+    """What a thief of a host's files has, tried from a host that the firewalls let through."""
+
+    def __init__(self, site: BareSite, folder):
+        self.folder = folder
+        shutil.copytree(site.state / "rendered", folder)
+        (folder / "db1/etc/gemel/pki/replication.key").chmod(0o600)
+
+    def pki(self, host: str, name: str) -> str:
+        return str(self.folder / host / "etc/gemel/pki" / name)
+
+    def ask(self, url: str, host: str, name: str) -> tuple[int, str]:
+        """curl's exit code and status. The server is not verified: what counts is whether it lets the caller in."""
+        done = run_at(host, "curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "--cert",
+                      self.pki(host, f"{name}.crt"), "--key", self.pki(host, f"{name}.key"), url)
+        return done.returncode, done.stdout
+
+    def replicate(self) -> str:
+        """What PostgreSQL says to whoever shows db1's replication certificate, without a password."""
+        where = (f"host=10.77.0.22 user=gemel_replication replication=1 sslmode=require sslcert={self.pki('db1', 'replication.crt')} "
+                 f"sslkey={self.pki('db1', 'replication.key')} connect_timeout=5")
+        return run_at("db1", "psql", "-XAtw", "-c", "IDENTIFY_SYSTEM", where).stderr
+
+
+def run_at(host: str, *command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["ip", "netns", "exec", f"gemel-{host}", *command], capture_output=True, text=True, timeout=30,
+                          check=False)
+
+
+def may_enter(credentials: Credentials) -> dict:
+    said = credentials.replicate()
+    return {
+        "agent": credentials.ask("https://10.77.0.22:7400/status", "db1", "agent") == (0, "200"),
+        "manager to agent": credentials.ask("https://10.77.0.21:7400/status", "ccm1", "manager-agent") == (0, "200"),
+        "store": credentials.ask("https://10.77.0.11:2379/version", "db1", "etcd-client") == (0, "200"),
+        "members of the store": credentials.ask("https://10.77.0.12:2380/members", "ccm1", "etcd-peer") == (0, "200"),
+        # With a certificate that is believed the server asks for the password; otherwise it ends the handshake.
+        "replication": "no password supplied" in said,
+    }
+
+
+def starts_of_postgres(lab: Lab) -> dict:
+    return {host: lab.inside(host, "sh", "-c", "head -1 /var/lib/gemel/postgres/data/postmaster.pid").strip()
+            for host in ("db1", "db2")}
+
+
+def test_certificates_are_exchanged_under_load_and_no_request_fails(lab, site, record, monkeypatch, tmp_path):
+    former = Credentials(site, tmp_path / "former")
+    assert set(may_enter(former).values()) == {True}, (may_enter(former), former.replicate())
+    primary, servers = lab.primary(), starts_of_postgres(lab)
+    monkeypatch.setattr(lab, "in_client", lambda *command: ["ip", "netns", "exec", CLIENT_SPACE, *command])
+    authority = str(site.state / "rendered" / "ca" / "web-ca.crt")
+    load = Load(lab, sys.executable, str(HERE / "web_load.py"), "--url", "https://10.77.0.31", "--ca", authority,
+                "--notes", "exchange")
+    with load:
+        time.sleep(1)
+        began = time.monotonic()
+        words = site.command("rotate", "--yes")
+        words.insert(words.index("rotate") + 1, "certificates")
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+        took = time.monotonic() - began
+        assert done.returncode == 0, done.stdout + done.stderr
+        time.sleep(1)
+        result = load.stop()
+    assert result["failed"] == 0, result["failures"]
+    assert result["requests"] > 100
+    kept = set(lab.sql(lab.primary(), "SELECT idempotency_key FROM notes WHERE author = 'exchange'"))
+    assert set(result["keys"]) <= kept
+    assert set(may_enter(former).values()) == {False}, may_enter(former)
+    present = Credentials(site, tmp_path / "present")
+    assert set(may_enter(present).values()) == {True}, (may_enter(present), present.replicate())
+    assert lab.primary() == primary and starts_of_postgres(lab) == servers
+    assert "PRIVATE KEY" not in done.stdout + done.stderr
+    record.add("rotate certificates under load", [took], "s", 180)
+    record.add("slowest request while certificates are exchanged", [result["slowest_ms"]], "ms", 5000)
 
 
 def test_after_a_rotation_nothing_is_left_to_do(lab, site):

@@ -25,6 +25,8 @@ constexpr Duration first_pause = std::chrono::milliseconds(100);
 constexpr Duration longest_pause = std::chrono::seconds(5);
 constexpr Duration good_run = std::chrono::seconds(30);
 constexpr Duration kill_limit = std::chrono::seconds(5);
+constexpr Duration polite_limit = std::chrono::seconds(3);
+constexpr Duration poll_pause = std::chrono::milliseconds(10);
 
 /// Whether a running process is the member of this command line, however it began.
 bool has_command_line(pid_t pid, const std::vector<std::string>& arguments) {
@@ -87,13 +89,19 @@ Task<Status> EtcdMember::State::clear_cgroup(std::shared_ptr<State> state, std::
       co_return Status{};
     }
   }
-  runtime::log_warn("etcd: what runs in its cgroup is not what is wanted; killing it");
+  runtime::log_warn("etcd: what runs in its cgroup is not what is wanted; ending it");
+  // Asked politely, a leader hands over before it goes: the others need no election.
+  for (const auto pid : present) ::kill(pid, SIGTERM);
+  const TimePoint until = runtime::boot_now() + polite_limit;
+  while (cgroup->is_populated() && runtime::boot_now() < until) co_await runtime::sleep_for(poll_pause);
   co_return co_await cgroup->kill_all(kill_limit);
 }
 
 Task<Status> EtcdMember::State::begin(std::shared_ptr<State> state) {
+  const auto installed = install_tls(state->config);
+  if (!installed) co_return std::unexpected(installed.error());
+  state->config.authority_version = *installed;
   const MemberConfig& config = state->config;
-  if (auto installed = install_tls(config); !installed) co_return installed;
   if (auto prepared = prepare_data_directory(config); !prepared) co_return prepared;
   if (config.cgroup) {
     auto cleared = co_await clear_cgroup(state, member_arguments(config));

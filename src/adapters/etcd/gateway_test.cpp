@@ -146,7 +146,8 @@ Probe probe(const std::string& name, std::uint64_t id, std::uint64_t leader, std
 
 TEST(Quorum, names_the_leader_a_majority_sees) {
   const auto quorum = summarize({probe("a", 1, 2, 7), probe("b", 2, 2, 7), {NodeId{"c"}, std::nullopt}});
-  EXPECT_EQ(quorum, (Quorum{.reachable = 2, .total = 3, .has_leader = true, .leader = NodeId{"b"}}));
+  EXPECT_EQ(quorum,
+            (Quorum{.reachable = 2, .total = 3, .has_leader = true, .leader = NodeId{"b"}, .silent = {NodeId{"c"}}}));
   EXPECT_TRUE(quorum.can_change());
 }
 

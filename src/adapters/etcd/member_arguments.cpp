@@ -25,10 +25,14 @@ std::string all_voters(const MemberConfig& config) {
 void add_tls(const MemberConfig& config, std::vector<std::string>& arguments) {
   const auto folder = tls_directory(config).string();
   arguments.insert(arguments.end(),
-                   {"--client-cert-auth=true", "--trusted-ca-file=" + folder + "/client-ca.crt",
+                   {"--client-cert-auth=true", "--trusted-ca-file=" + client_authority_file(config).string(),
                     "--cert-file=" + folder + "/server.crt", "--key-file=" + folder + "/server.key",
-                    "--peer-client-cert-auth=true", "--peer-trusted-ca-file=" + folder + "/peer-ca.crt",
+                    "--peer-client-cert-auth=true", "--peer-trusted-ca-file=" + peer_authority_file(config).string(),
                     "--peer-cert-file=" + folder + "/peer.crt", "--peer-key-file=" + folder + "/peer.key"});
+}
+
+std::string suffix_of(const MemberConfig& config) {
+  return config.authority_version.empty() ? "" : "-" + config.authority_version;
 }
 
 std::vector<std::string> without_beginning(std::vector<std::string> arguments) {
@@ -47,6 +51,14 @@ std::string own_peer_url(const MemberConfig& config) { return peer_url(config.ad
 
 bool is_same_member(const std::vector<std::string>& one, const std::vector<std::string>& other) {
   return without_beginning(one) == without_beginning(other);
+}
+
+std::filesystem::path client_authority_file(const MemberConfig& config) {
+  return tls_directory(config) / fmt::format("client-ca{}.crt", suffix_of(config));
+}
+
+std::filesystem::path peer_authority_file(const MemberConfig& config) {
+  return tls_directory(config) / fmt::format("peer-ca{}.crt", suffix_of(config));
 }
 
 std::filesystem::path tls_directory(const MemberConfig& config) {

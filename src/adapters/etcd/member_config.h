@@ -35,10 +35,11 @@ struct MemberConfig {
   std::optional<std::string> user = "etcd";                      // empty: as the agent (tests without that user)
   std::optional<std::filesystem::path> cgroup;  // cgroup2 directory of its own; empty: none, no adoption
   std::optional<std::filesystem::path> output;  // etcd's log; empty: the agent's
-  int oom_score_adjust = 0;      // below the agent's own only with CAP_SYS_RESOURCE, which containers may lack
-  runtime::TlsFiles server_tls;  // etcd-ca, etcd-server: both server and client use (the gateway calls itself)
-  runtime::TlsFiles peer_tls;    // etcd-ca, etcd-peer
-  runtime::TlsFiles client_tls;  // etcd-ca, etcd-client: for the agent's own calls
+  int oom_score_adjust = 0;       // below the agent's own only with CAP_SYS_RESOURCE, which containers may lack
+  runtime::TlsFiles server_tls;   // etcd-ca, etcd-server: both server and client use (the gateway calls itself)
+  runtime::TlsFiles peer_tls;     // etcd-ca, etcd-peer
+  runtime::TlsFiles client_tls;   // etcd-ca, etcd-client: for the agent's own calls
+  std::string authority_version;  // of install_tls(): which authorities its copies hold; empty: none were made
   Duration heartbeat = std::chrono::milliseconds(50);
   Duration election = std::chrono::milliseconds(500);  // >= 5 heartbeats
   std::uint64_t quota_bytes = 256ULL << 20;            // the data is a few kilobytes
@@ -66,7 +67,11 @@ bool is_same_member(const std::vector<std::string>& one, const std::vector<std::
 std::filesystem::path tls_directory(const MemberConfig& config);
 /// Copies what etcd must read to tls_directory(): etcd runs without privileges, the originals are root's. Files belong
 /// to the user, mode 0600; the directory to root, so that the user cannot replace them. Idempotent. Blocks.
-Status install_tls(const MemberConfig& config);
+/// Gives the version of the authorities, which is in the names of their copies: etcd reads certificates and keys anew
+/// at each connection, but authorities at its start only, so a member with others has another command line.
+Result<std::string> install_tls(const MemberConfig& config);
+std::filesystem::path client_authority_file(const MemberConfig& config);
+std::filesystem::path peer_authority_file(const MemberConfig& config);
 /// Creates the data directory, owned by the user, 0700. Idempotent. Blocks.
 Status prepare_data_directory(const MemberConfig& config);
 

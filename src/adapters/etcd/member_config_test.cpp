@@ -107,6 +107,22 @@ TEST_F(MemberFiles, copies_the_keys_for_the_user_alone) {
   EXPECT_EQ(runtime::read_file(tls_directory(config_) / "server.key").value_or(""), "renewed");
 }
 
+TEST_F(MemberFiles, other_authorities_make_another_member) {
+  const auto first = install_tls(config_);
+  ASSERT_TRUE(first);
+  auto before = config_;
+  before.authority_version = *first;
+  EXPECT_EQ(runtime::read_file(client_authority_file(before)).value_or(""), "ca");
+  std::ofstream(config_.server_tls.certificate) << "renewed";
+  EXPECT_EQ(install_tls(config_).value_or(""), *first) << "certificates are read at each connection";
+  std::ofstream(config_.server_tls.ca, std::ios::app) << "another";
+  auto after = config_;
+  after.authority_version = install_tls(config_).value_or("");
+  EXPECT_FALSE(is_same_member(member_arguments(before), member_arguments(after)));
+  EXPECT_EQ(runtime::read_file(peer_authority_file(after)).value_or(""), "caanother");
+  EXPECT_FALSE(std::filesystem::exists(client_authority_file(before)));
+}
+
 TEST_F(MemberFiles, says_what_is_missing) {
   config_.peer_tls.key = folder_ / "absent";
   EXPECT_EQ(install_tls(config_).error().code, ErrorCode::not_found);

@@ -13,7 +13,10 @@ Quorum summarize(const std::vector<Probe>& probes) {
     if (probe.status) newest_term = std::max(newest_term, probe.status->header.raft_term);
   std::map<std::uint64_t, int> votes;
   for (const Probe& probe : probes) {
-    if (!probe.status) continue;
+    if (!probe.status) {
+      quorum.silent.push_back(probe.voter);
+      continue;
+    }
     ++quorum.reachable;
     if (probe.status->header.raft_term == newest_term && probe.status->leader_id != 0) ++votes[probe.status->leader_id];
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -28,10 +29,11 @@ struct SwapAnswer {
 
 /// What the periodic probe of the voters found last. For the status only: nothing is decided by it.
 struct Quorum {
-  int reachable = 0;        // voters that answered the last probe
-  int total = 0;            // voters of the site
-  bool has_leader = false;  // a majority of all voters names one and the same leader
-  NodeId leader;            // that voter; empty when unknown
+  int reachable = 0;                // voters that answered the last probe
+  int total = 0;                    // voters of the site
+  bool has_leader = false;          // a majority of all voters names one and the same leader
+  NodeId leader;                    // that voter; empty when unknown
+  std::vector<NodeId> silent = {};  // voters that did not answer
   /// False: the record cannot be changed now, so no failover is possible.
   [[nodiscard]] bool can_change() const { return has_leader && 2 * reachable > total; }
   bool operator==(const Quorum&) const = default;

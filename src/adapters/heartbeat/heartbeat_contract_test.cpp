@@ -327,6 +327,26 @@ TEST_F(UdpHeartbeatTest, a_wrong_key_is_not_heard) {
   EXPECT_EQ(two.calls, 0U);
 }
 
+TEST_F(UdpHeartbeatTest, the_spare_secret_is_taken_but_not_used) {
+  auto former = harness.config(db1), both = harness.config(db2), next = harness.config(db3);
+  next.site_secret = {9, 9, 9};
+  both.spare_secret = next.site_secret;
+  next.spare_secret = {};
+  auto one = start_udp_heartbeat(harness.loop.get_executor(), former);
+  auto three = start_udp_heartbeat(harness.loop.get_executor(), next);
+  auto started = start_udp_heartbeat(harness.loop.get_executor(), both);
+  ASSERT_TRUE(one && started && three);
+  Host two{std::move(*started), {}, 0};
+  for (auto* each : {one->get(), two.heartbeat.get(), three->get()}) each->say(beat_of(1, db1));
+  // db3 cannot read what db2 says, so it never answers db2's challenge: authentic, and still not believed.
+  for (int i = 0; i < 200 && (one.value()->stats().heard < 5 || two.heartbeat->stats().session_unknown < 5); ++i)
+    harness.pass(interval);
+  EXPECT_GE((*one)->stats().heard, 5U);
+  EXPECT_GE(two.heartbeat->stats().session_unknown, 5U);
+  EXPECT_EQ(two.heartbeat->stats().not_authentic, 0U);
+  EXPECT_EQ((*three)->stats().heard, 0U);
+}
+
 TEST_F(UdpHeartbeatTest, falls_silent_when_its_loop_hangs) {
   boost::asio::io_context hung;
   auto config = harness.config(db1);

@@ -114,12 +114,19 @@ TEST_F(HeartbeatPacket, beats_survive_the_fixed_form) {
 
 TEST(HeartbeatSecret, is_64_hexadecimal_digits) {
   const std::string digits = "00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff";
-  auto key = parse_secret(" " + digits + "\n");
+  auto key = parse_secrets(" " + digits + "\n");
   ASSERT_TRUE(key);
-  EXPECT_EQ((*key)[1], 0x11);
-  EXPECT_EQ((*key)[10], 0xaa);
+  EXPECT_EQ(key->present[1], 0x11);
+  EXPECT_EQ(key->present[10], 0xaa);
+  EXPECT_FALSE(key->spare);
+  const auto two = parse_secrets(digits + "\n" + std::string(64, 'f') + "\n");
+  ASSERT_TRUE(two && two->spare);
+  EXPECT_EQ(two->present, key->present);
+  EXPECT_EQ((*two->spare)[0], 0xff);
+  EXPECT_FALSE(parse_secrets(digits + "\n" + digits + "\n" + digits));
+  EXPECT_FALSE(parse_secrets(digits + "\n" + "short"));
   for (const std::string& wrong : {std::string(), digits.substr(1), digits + "0", "g" + digits.substr(1)}) {
-    auto refused = parse_secret(wrong);
+    auto refused = parse_secrets(wrong);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::invalid);
     if (!wrong.empty()) {

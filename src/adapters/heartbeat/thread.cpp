@@ -91,7 +91,9 @@ class Speaker {
   void judge(std::span<const std::uint8_t> bytes) {
     const auto sender = claimed_sender(bytes);
     const auto peer = sender ? conversation_.find_peer(*sender) : std::nullopt;
-    const auto packet = peer ? open(settings_.key, conversation_.from_peer(*peer), bytes) : std::nullopt;
+    auto packet = peer ? open(settings_.key, conversation_.from_peer(*peer), bytes) : std::nullopt;
+    if (peer && !packet && settings_.spare_key)
+      packet = open(*settings_.spare_key, conversation_.from_peer(*peer), bytes);
     if (!packet) {
       shared_.not_authentic.fetch_add(1, std::memory_order_relaxed);
       return;

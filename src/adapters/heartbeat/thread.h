@@ -61,6 +61,7 @@ struct Shared {
 
 struct ThreadSettings {
   Key key{};
+  std::optional<Key> spare_key;  // opens packets too
   Duration interval{};
   Duration loop_limit{};
   int realtime_priority = 0;

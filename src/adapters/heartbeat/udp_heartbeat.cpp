@@ -170,12 +170,14 @@ Status check_names(const HeartbeatConfig& config) {
 
 Result<ThreadSettings> thread_settings(const HeartbeatConfig& config) {
   ThreadSettings settings{.key = heartbeat_key(config.site_secret),
+                          .spare_key = {},
                           .interval = config.interval,
                           .loop_limit = config.loop_limit,
                           .realtime_priority = config.realtime_priority,
                           .wants_realtime = config.wants_realtime,
                           .wants_locked_memory = config.wants_locked_memory,
                           .addresses = {}};
+  if (config.spare_secret) settings.spare_key = heartbeat_key(*config.spare_secret);
   for (const auto& peer : config.peers) {
     auto address = socket_address(peer.address, peer.port);
     if (!address) return std::unexpected(address.error());
@@ -199,9 +201,7 @@ Result<std::shared_ptr<LoopSide>> loop_side(const boost::asio::any_io_executor& 
   return side;
 }
 
-}  // namespace
-
-Result<Key> parse_secret(std::string_view text) {
+Result<Key> parse_key(std::string_view text) {
   const auto digits = trim(text);
   Key key{};
   const auto value_of = [](char digit) {
@@ -216,6 +216,19 @@ Result<Key> parse_secret(std::string_view text) {
   }
   if (!is_good) return fail(ErrorCode::invalid, "the heartbeat secret is not 64 hexadecimal digits");
   return key;
+}
+
+}  // namespace
+
+Result<Secrets> parse_secrets(std::string_view text) {
+  const auto lines = split(trim(text), '\n');
+  if (lines.size() > 2) return fail(ErrorCode::invalid, "the heartbeat secret has more than two lines");
+  const auto present = parse_key(lines[0]);
+  if (!present) return std::unexpected(present.error());
+  if (lines.size() == 1) return Secrets{*present, std::nullopt};
+  const auto spare = parse_key(lines[1]);
+  if (!spare) return std::unexpected(spare.error());
+  return Secrets{*present, *spare};
 }
 
 Result<std::unique_ptr<Heartbeat>> start_udp_heartbeat(boost::asio::any_io_executor executor,

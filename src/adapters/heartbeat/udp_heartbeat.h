@@ -4,6 +4,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct HeartbeatConfig {
   std::uint16_t port = 7401;
   std::vector<PeerAddress> peers = {};
   Key site_secret{};
+  std::optional<Key> spare_secret = {};  // taken from peers too, while the secret is exchanged
   Duration interval = core::Timers{}.hb;
   /// The loop is taken for dead when it did not run for so long: then nothing is said or confirmed until it runs again.
   /// Without this a hung agent would keep its standby from taking over. T_lease: by then the permit has ended anyway.
@@ -40,7 +42,12 @@ struct HeartbeatConfig {
 Result<std::unique_ptr<Heartbeat>> start_udp_heartbeat(boost::asio::any_io_executor executor,
                                                        const HeartbeatConfig& config);
 
-/// 64 hexadecimal digits, white space around them ignored; `invalid` otherwise. The error does not show the text.
-Result<Key> parse_secret(std::string_view text);
+struct Secrets {
+  Key present{};
+  std::optional<Key> spare = {};
+};
+/// One or two lines of 64 hexadecimal digits each, the present secret first; white space around them is ignored.
+/// `invalid` otherwise. The error does not show the text.
+Result<Secrets> parse_secrets(std::string_view text);
 
 }  // namespace gemel::adapters::heartbeat

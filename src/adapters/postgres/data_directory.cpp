@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -25,6 +27,7 @@ namespace {
 constexpr const char* rewind_marker = "rewind.marker";
 constexpr const char* bootstrap_marker = "bootstrap.marker";
 constexpr const char* served_file = "epoch.served";
+constexpr const char* unread_file = "unread";
 
 /// A descriptor that closes itself.
 struct Descriptor {
@@ -162,6 +165,36 @@ Status DataDirectory::prepare_surroundings() const {
                   [&] { return copy_tls(tls.rewind_certificate, "rewind.crt"); },
                   [&] { return copy_tls(tls.rewind_key, "rewind.key"); },
                   [&] { return install(config_.tls_dir / "passfile", render_passfile(config_)); });
+}
+
+Result<bool> DataDirectory::renew_tls() const {
+  const auto unread = config_.tls_dir / unread_file;
+  const PostgresTls& tls = config_.tls;
+  const std::array<std::pair<fs::path, const char*>, 7> files{{{tls.ca, "ca.crt"},
+                                                               {tls.server_certificate, "server.crt"},
+                                                               {tls.server_key, "server.key"},
+                                                               {tls.replication_certificate, "replication.crt"},
+                                                               {tls.replication_key, "replication.key"},
+                                                               {tls.rewind_certificate, "rewind.crt"},
+                                                               {tls.rewind_key, "rewind.key"}}};
+  const bool is_same = std::ranges::all_of(files, [&](const auto& file) {
+    const auto wanted = runtime::read_file(file.first);
+    const auto present = runtime::read_file(config_.tls_dir / file.second);
+    return wanted && present && *wanted == *present;
+  });
+  const auto passwords = runtime::read_file(config_.tls_dir / "passfile");
+  if (is_same && passwords && *passwords == render_passfile(config_)) return is_there(unread);
+  // Before the copies: whoever comes after an interruption knows that the server may not have read them.
+  const auto done = in_order([&] { return install(unread, ""); }, [&] { return prepare_surroundings(); });
+  if (!done) return std::unexpected(done.error());
+  return true;
+}
+
+Status DataDirectory::note_tls_read() const {
+  std::error_code error;
+  fs::remove(config_.tls_dir / unread_file, error);
+  if (error) return fail(ErrorCode::unavailable, "remove the note of unread certificates: " + error.message());
+  return {};
 }
 
 Status DataDirectory::wipe() const {

@@ -48,6 +48,10 @@ class DataDirectory {
 
   /// Directories, TLS copies (0600, server's user) and the password file. Idempotent.
   [[nodiscard]] Status prepare_surroundings() const;
+  /// For a server that runs already: copies what differs from the originals. True: it must read its files again, and
+  /// note_tls_read() comes after that; also when an earlier agent did not come to it.
+  [[nodiscard]] Result<bool> renew_tls() const;
+  [[nodiscard]] Status note_tls_read() const;
   /// An empty data directory (0700, server's user) and nothing that was in it; epoch.served goes with it.
   [[nodiscard]] Status wipe() const;
   [[nodiscard]] Status write_configuration(const NodeId& upstream, const NodeSet& names) const;

@@ -275,6 +275,37 @@ TEST_F(RealPostgresTest, adopts_a_running_server_and_hears_its_end) {
   EXPECT_EQ(facts(first).run, PostgresRun::standby);
 }
 
+TEST_F(RealPostgresTest, an_adopted_server_takes_certificates_that_were_exchanged_meanwhile) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  ASSERT_TRUE(as_application(first, "select 1"));
+  const auto pid = value(local(first, "select pg_postmaster_start_time()")).first();
+  runtime::TestAuthority next("next");
+  const auto issued = next.issue({.name = "db1", .dns = {"db1"}});
+  const auto& tls = first.config().tls;
+  using std::filesystem::copy_options;
+  std::filesystem::copy_file(issued.certificate, tls.server_certificate, copy_options::overwrite_existing);
+  std::filesystem::copy_file(issued.key, tls.server_key, copy_options::overwrite_existing);
+  EXPECT_TRUE(as_application(first, "select 1")) << "nobody has told the server";
+  std::filesystem::copy_file(issued.ca, tls.ca, copy_options::overwrite_existing);
+  EXPECT_FALSE(as_application(first, "select 1")) << "it still shows the former certificate";
+  first.reopen();
+  EXPECT_EQ(facts(first).run, PostgresRun::primary);
+  const TimePoint until = runtime::boot_now() + 5s;
+  while (!as_application(first, "select 1") && runtime::boot_now() < until) facts(first);
+  EXPECT_TRUE(as_application(first, "select 1"));
+  EXPECT_EQ(value(local(first, "select pg_postmaster_start_time()")).first(), pid) << "without a restart";
+  facts_when(first, [&](const PostgresFacts&) { return !std::filesystem::exists(first.config().tls_dir / "unread"); });
+  // An agent that died between the copies and the signal left a note.
+  const auto read_at = value(local(first, "select pg_conf_load_time()")).first();
+  done(runtime::write_file_durably(first.config().tls_dir / "unread", "", 0600));
+  first.reopen();
+  facts_when(first, [&](const PostgresFacts&) {
+    return value(local(first, "select pg_conf_load_time()")).first() != read_at &&
+           !std::filesystem::exists(first.config().tls_dir / "unread");
+  });
+}
+
 TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_started) {
   auto& first = *pair_.first;
   make_primary(first);
