@@ -1,5 +1,7 @@
 """What gemel does to a site that serves, on machines of the lab: rotate under load, destroy."""
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -40,9 +42,7 @@ def test_a_password_is_rotated_under_load_and_no_request_fails(lab, site, record
     with load:
         time.sleep(1)
         began = time.monotonic()
-        words = site.command("rotate", "--yes")
-        words.insert(words.index("rotate") + 1, "password")
-        process = subprocess.Popen(words, stdout=subprocess.PIPE,
+        process = subprocess.Popen(rotation(site, "password"), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
         while process.poll() is None:  # sessions that are open need no password: end them, so that the managers log in
             lab.sql(primary, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cliqr'")
@@ -79,7 +79,7 @@ class Credentials:
 
     def ask(self, url: str, host: str, name: str) -> tuple[int, str]:
         """curl's exit code and status. The server is not verified: what counts is whether it lets the caller in."""
-        done = run_at(host, "curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "--cert",
+        done = run_at(host, "curl", "-sk", "--http1.1", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "--cert",
                       self.pki(host, f"{name}.crt"), "--key", self.pki(host, f"{name}.key"), url)
         return done.returncode, done.stdout
 
@@ -123,9 +123,7 @@ def test_certificates_are_exchanged_under_load_and_no_request_fails(lab, site, r
     with load:
         time.sleep(1)
         began = time.monotonic()
-        words = site.command("rotate", "--yes")
-        words.insert(words.index("rotate") + 1, "certificates")
-        done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(rotation(site, "certificates"), capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
         took = time.monotonic() - began
         assert done.returncode == 0, done.stdout + done.stderr
         time.sleep(1)
@@ -141,6 +139,43 @@ def test_certificates_are_exchanged_under_load_and_no_request_fails(lab, site, r
     assert "PRIVATE KEY" not in done.stdout + done.stderr
     record.add("rotate certificates under load", [took], "s", 180)
     record.add("slowest request while certificates are exchanged", [result["slowest_ms"]], "ms", 5000)
+
+
+def rotation(site: BareSite, what: str) -> list[str]:
+    words = site.command("rotate", "--yes")
+    words.insert(words.index("rotate") + 1, what)
+    return words
+
+
+def kill_in(site: BareSite, stage: str, command: list[str]) -> None:
+    """Runs `command` until the exchange has been in this stage for a while, which is in the middle of its steps."""
+    noted = site.state / "rendered" / "ca" / "exchange"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                               start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (noted.exists() and noted.read_text().strip() == stage):
+        assert process.poll() is None and time.monotonic() < deadline, stage
+        time.sleep(0.05)
+    time.sleep(2)
+    assert process.poll() is None, stage
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_the_heartbeat_key_is_exchanged_although_every_stage_is_killed_once(lab, site):
+    key = "/etc/gemel/secrets/heartbeat.key"
+    primary, servers, former = lab.primary(), starts_of_postgres(lab), lab.inside("db1", "cat", key).strip()
+    command = rotation(site, "heartbeat-key")
+    for stage in ("trusting", "issuing", "withdrawing"):
+        kill_in(site, stage, command)
+        assert lab.primary() == primary
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and "begun before is done" in done.stdout, done.stdout + done.stderr
+    present = lab.inside("db1", "cat", key).strip()
+    assert present != former and "\n" not in present and present not in done.stdout + done.stderr
+    assert lab.inside("db2", "cat", key).strip() == present
+    lab.wait_healthy(20)
+    assert lab.primary() == primary and starts_of_postgres(lab) == servers
 
 
 def test_after_a_rotation_nothing_is_left_to_do(lab, site):
