@@ -167,7 +167,16 @@ Status DataDirectory::prepare_surroundings() const {
                   [&] { return install(config_.tls_dir / "passfile", render_passfile(config_)); });
 }
 
-Result<bool> DataDirectory::renew_tls() const {
+bool DataDirectory::has_settings() const {
+  const auto holds = [&](const char* name, const std::string& text) {
+    const auto present = runtime::read_file(config_.data_dir / name);
+    return present && *present == text;
+  };
+  return holds("gemel.conf", render_gemel_conf(config_)) && holds("pg_hba.conf", render_hba(config_)) &&
+         holds("pg_ident.conf", render_ident(config_)) && holds("postgresql.conf", render_postgresql_conf());
+}
+
+Result<bool> DataDirectory::renew() const {
   const auto unread = config_.tls_dir / unread_file;
   const PostgresTls& tls = config_.tls;
   const std::array<std::pair<fs::path, const char*>, 7> files{{{tls.ca, "ca.crt"},
@@ -183,14 +192,15 @@ Result<bool> DataDirectory::renew_tls() const {
     return wanted && present && *wanted == *present;
   });
   const auto passwords = runtime::read_file(config_.tls_dir / "passfile");
-  if (is_same && passwords && *passwords == render_passfile(config_)) return is_there(unread);
+  if (is_same && passwords && *passwords == render_passfile(config_) && has_settings()) return is_there(unread);
   // Before the copies: whoever comes after an interruption knows that the server may not have read them.
-  const auto done = in_order([&] { return install(unread, ""); }, [&] { return prepare_surroundings(); });
+  const auto done = in_order([&] { return install(unread, ""); }, [&] { return prepare_surroundings(); },
+                             [&] { return write_settings(); });
   if (!done) return std::unexpected(done.error());
   return true;
 }
 
-Status DataDirectory::note_tls_read() const {
+Status DataDirectory::note_read() const {
   std::error_code error;
   fs::remove(config_.tls_dir / unread_file, error);
   if (error) return fail(ErrorCode::unavailable, "remove the note of unread certificates: " + error.message());
@@ -210,8 +220,12 @@ Status DataDirectory::wipe() const {
 }
 
 Status DataDirectory::write_configuration(const NodeId& upstream, const NodeSet& names) const {
+  return in_order([&] { return write_names(names); }, [&] { return write_upstream(upstream); },
+                  [&] { return write_settings(); });
+}
+
+Status DataDirectory::write_settings() const {
   return in_order([&] { return install(config_.data_dir / "gemel.conf", render_gemel_conf(config_)); },
-                  [&] { return write_names(names); }, [&] { return write_upstream(upstream); },
                   [&] { return install(config_.data_dir / "pg_hba.conf", render_hba(config_)); },
                   [&] { return install(config_.data_dir / "pg_ident.conf", render_ident(config_)); },
                   [&] { return install(config_.data_dir / "postgresql.conf", render_postgresql_conf()); });

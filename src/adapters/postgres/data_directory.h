@@ -48,13 +48,16 @@ class DataDirectory {
 
   /// Directories, TLS copies (0600, server's user) and the password file. Idempotent.
   [[nodiscard]] Status prepare_surroundings() const;
-  /// For a server that runs already: copies what differs from the originals. True: it must read its files again, and
-  /// note_tls_read() comes after that; also when an earlier agent did not come to it.
-  [[nodiscard]] Result<bool> renew_tls() const;
-  [[nodiscard]] Status note_tls_read() const;
+  /// For a server that runs already: copies of keys and certificates that differ from the originals, and settings that
+  /// are not this configuration's. True: it must read its files again, and note_read() comes after that; also when an
+  /// earlier agent did not come to it.
+  [[nodiscard]] Result<bool> renew() const;
+  [[nodiscard]] Status note_read() const;
   /// An empty data directory (0700, server's user) and nothing that was in it; epoch.served goes with it.
   [[nodiscard]] Status wipe() const;
   [[nodiscard]] Status write_configuration(const NodeId& upstream, const NodeSet& names) const;
+  /// All of it but the names and the upstream: what follows from the configuration alone.
+  [[nodiscard]] Status write_settings() const;
   [[nodiscard]] Status write_names(const NodeSet& names) const;
   [[nodiscard]] Status write_upstream(const NodeId& upstream) const;
   /// Durable: whoever starts this directory, it comes up as a standby.
@@ -97,6 +100,8 @@ class DataDirectory {
   [[nodiscard]] Status install(const std::filesystem::path& path, std::string_view content) const;
   [[nodiscard]] Status make_directory(const std::filesystem::path& path, mode_t mode) const;
   [[nodiscard]] Status copy_tls(const std::filesystem::path& source, const char* name) const;
+  /// The files of write_settings() are there as it would write them.
+  [[nodiscard]] bool has_settings() const;
 
   PostgresConfig config_;
   Owner owner_;

@@ -156,22 +156,22 @@ void RealPostgres::adopt(pid_t postmaster) {
   if (!child) return;  // it ended this moment; the next observation says so
   watch_child(std::move(*child));
   runtime::log_info("postgres: adopted postmaster " + std::to_string(postmaster));
-  shared_->tasks.spawn("renew certificates", renew_tls(shared_, postmaster));
+  shared_->tasks.spawn("renew", renew(shared_, postmaster));
 }
 
-/// Certificates may have been exchanged while no agent ran. Nothing else may have changed in the server's files but the
-/// names of an agent that died between file and signal, and those only to what the record allows (protocol.md: a larger
+/// Certificates may have been exchanged and hosts come to the site while no agent ran; settings that need a start wait for
+/// the next one. Nothing else may have changed in the server's files but the names of an agent that died between file and signal, and those only to what the record allows (protocol.md: a larger
 /// list comes before the record, a smaller one after it).
-Task<void> RealPostgres::renew_tls(std::shared_ptr<Shared> shared, pid_t postmaster) {
-  const auto renewed = co_await blocking<Result<bool>>([files = shared->files] { return files.renew_tls(); });
+Task<void> RealPostgres::renew(std::shared_ptr<Shared> shared, pid_t postmaster) {
+  const auto renewed = co_await blocking<Result<bool>>([files = shared->files] { return files.renew(); });
   if (!renewed) {
-    runtime::log_warn("postgres: certificates not renewed: " + renewed.error().to_string());
+    runtime::log_warn("postgres: certificates and settings not renewed: " + renewed.error().to_string());
     co_return;
   }
   if (!*renewed || !shared->child || shared->child->pid() != postmaster || !shared->child->is_running()) co_return;
   shared->child->signal(SIGHUP);
-  runtime::log_info("postgres: reads its certificates again");
-  const auto noted = co_await blocking<Status>([files = shared->files] { return files.note_tls_read(); });
+  runtime::log_info("postgres: reads its certificates and settings again");
+  const auto noted = co_await blocking<Status>([files = shared->files] { return files.note_read(); });
   if (!noted) runtime::log_warn("postgres: " + noted.error().to_string());
 }
 

@@ -62,7 +62,7 @@ class RealPostgres final : public PostgresServer {
   runtime::Task<bool> stop_politely(TimePoint deadline);
   runtime::Task<Status> wait_ended();
   void adopt(pid_t postmaster);
-  static runtime::Task<void> renew_tls(std::shared_ptr<Shared> shared, pid_t postmaster);
+  static runtime::Task<void> renew(std::shared_ptr<Shared> shared, pid_t postmaster);
   [[nodiscard]] runtime::ChildSpec child_spec(std::vector<std::string> arguments) const;
   runtime::Task<Status> run_tool(std::vector<std::string> arguments, Duration limit);
 

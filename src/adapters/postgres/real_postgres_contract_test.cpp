@@ -306,6 +306,21 @@ TEST_F(RealPostgresTest, an_adopted_server_takes_certificates_that_were_exchange
   });
 }
 
+TEST_F(RealPostgresTest, an_adopted_server_lets_in_the_hosts_of_its_new_configuration) {
+  auto& first = *pair_.first;
+  make_primary(first);
+  value(pair_.run(first->set_names({db2}, false)));
+  const auto started = value(local(first, "select pg_postmaster_start_time()")).first();
+  const auto loaded = value(local(first, "select pg_conf_load_time()")).first();
+  first.reopen([](PostgresConfig& config) { config.peers.push_back({NodeId{"db3"}, "127.0.0.3", 5432}); });
+  facts_when(first, [&](const PostgresFacts& seen) {
+    return seen.run == PostgresRun::primary && value(local(first, "select pg_conf_load_time()")).first() != loaded;
+  });
+  EXPECT_EQ(value(local(first, "select count(*) from pg_hba_file_rules where address = '127.0.0.3'")).first(), "2");
+  EXPECT_EQ(value(local(first, "show synchronous_standby_names")).first(), "FIRST 1 (\"db2\")") << "not its business";
+  EXPECT_EQ(value(local(first, "select pg_postmaster_start_time()")).first(), started) << "the same server";
+}
+
 TEST_F(RealPostgresTest, touches_nothing_under_a_server_that_somebody_else_started) {
   auto& first = *pair_.first;
   make_primary(first);

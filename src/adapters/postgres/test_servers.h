@@ -126,10 +126,11 @@ class TestServer {
     server_.reset();
     ::rmdir(config_.cgroup.c_str());
   }
-  /// The agent restarts: the object goes, the server stays.
-  void reopen() {
+  /// The agent restarts, perhaps with another configuration: the object goes, the server stays.
+  void reopen(const std::function<void(PostgresConfig&)>& change = {}) {
     run_on(loop_, server_->close());
     server_.reset();
+    if (change) change(config_);
     open();
   }
   RealPostgres& operator*() const { return *server_; }
