@@ -52,6 +52,25 @@ TEST(ControllerConfig, of_a_host_without_a_database_is_refused_by_its_check) {
   EXPECT_THAT(core::check_config(NodeId{"lb1"}, config), ElementsAre(HasSubstr("not a database host")));
 }
 
+TEST(ControllerConfig, of_a_standalone_site_has_one_database) {
+  for (const auto& [text, self] :
+       {std::pair(site::test::standalone_site(), "db1"), {site::test::one_host_site(), "ccm"}}) {
+    const auto config = controller_config(config_of(text, self));
+    EXPECT_EQ(config.databases, NodeSet{{self}});
+    EXPECT_EQ(config.bootstrapper, NodeId{self});
+    EXPECT_THAT(core::check_config(NodeId{self}, config), ElementsAre());
+  }
+}
+
+TEST(GateConfig, lets_managers_to_the_hosts_own_address_only_while_nobody_could_take_over) {
+  const auto alone = gate_config(config_of(site::test::standalone_site(), "db1"));
+  EXPECT_FALSE(alone.vip);
+  EXPECT_THAT(alone.peers, ElementsAre("10.77.0.21", "fd77::21", "10.77.0.11", "fd77::11"));
+  const auto pair = gate_config(config_of(site::test::good_site(), "db1"));
+  EXPECT_EQ(pair.vip, "10.77.0.100");
+  EXPECT_THAT(pair.peers, ElementsAre("10.77.0.21", "fd77::21", "10.77.0.22", "fd77::22"));
+}
+
 TEST(ControllerConfig, of_a_compact_site_is_sound_on_every_host) {
   for (const auto* self : {"one", "two"}) {
     const auto host = config_of(site::test::compact_site(), self);

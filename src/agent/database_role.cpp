@@ -81,17 +81,6 @@ Result<std::unique_ptr<adapters::heartbeat::Heartbeat>> start_heartbeat(boost::a
   return adapters::heartbeat::start_udp_heartbeat(executor, heartbeat);
 }
 
-adapters::gate::GateConfig gate_config(const site::HostConfig& config) {
-  adapters::gate::GateConfig gate;
-  if (config.vip) gate.vip = config.vip->address;
-  if (config.vip6) gate.vip6 = config.vip6->address;
-  gate.port = config.ports.postgres;
-  for (const auto& host : config.hosts_with(site::Concept::database)) {
-    for (const auto& address : host.addresses()) gate.peers.push_back(address);
-  }
-  return gate;
-}
-
 std::vector<adapters::address::Address> addresses_of(const site::HostConfig& config) {
   std::vector<adapters::address::Address> result;
   if (config.vip) result.push_back({config.vip->address, 0, config.interface});
@@ -100,6 +89,22 @@ std::vector<adapters::address::Address> addresses_of(const site::HostConfig& con
 }
 
 }  // namespace
+
+adapters::gate::GateConfig gate_config(const site::HostConfig& config) {
+  adapters::gate::GateConfig gate;
+  if (config.vip) gate.vip = config.vip->address;
+  if (config.vip6) gate.vip6 = config.vip6->address;
+  gate.port = config.ports.postgres;
+  const auto let_in = [&](site::Concept what) {
+    for (const auto& host : config.hosts_with(what)) {
+      for (const auto& address : host.addresses()) gate.peers.push_back(address);
+    }
+  };
+  let_in(site::Concept::database);
+  // The managers of a standalone site come to the host's own address: there is nobody else who could serve (ADR 0026).
+  if (config.is_standalone()) let_in(site::Concept::manager);
+  return gate;
+}
 
 core::Config controller_config(const site::HostConfig& config) {
   core::Config result;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "adapters/gate/gate.h"
 #include "agent/database_node.h"
 #include "site/host_config.h"
 
@@ -13,6 +14,9 @@ namespace gemel::agent {
 runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::asio::any_io_executor executor,
                                                                         site::HostConfig config, EventLog* events,
                                                                         InputRing* inputs);
+
+/// Whom this host's packet filter lets to PostgreSQL.
+adapters::gate::GateConfig gate_config(const site::HostConfig& config);
 
 /// The controller's configuration for this host.
 core::Config controller_config(const site::HostConfig& config);

@@ -100,9 +100,18 @@ Verdict judge_candidates(const Hosts& hosts, const RecordStatus& record) {
   return {false, "no_candidate", "no failover is possible now: " + join(obstacles, "; ")};
 }
 
+/// One database host: no second copy is missing, none is meant to be.
+bool is_standalone(const Hosts& hosts) {
+  return std::ranges::count_if(hosts, [](const HostEntry& host) { return has_duty(host, "database"); }) == 1;
+}
+
 Verdict judge_failover(const Hosts& hosts, const RecordStatus* record, const StoreStatus* store) {
   if (std::ranges::none_of(hosts, &HostEntry::is_reachable))
     return {false, "unknown", "no agent answered: nothing is known"};
+  if (is_standalone(hosts)) {
+    return {false, "standalone",
+            "no failover is possible: the site has one database host (gemel convert makes it highly available)"};
+  }
   if (store != nullptr && !store->has_quorum) {
     return {false, "no_quorum",
             fmt::format("no failover is possible now: {} of {} etcd voters answer, {} are needed for a majority",
@@ -196,7 +205,7 @@ SiteSummary summarise(const std::vector<HostEntry>& hosts) {
 
   const bool is_dark = summary.reason_code == "unknown";
   if (!is_dark) add_primary_problems(primaries, summary.problems);
-  if (!summary.failover_possible) summary.problems.push_back(summary.reason);
+  if (!summary.failover_possible && summary.reason_code != "standalone") summary.problems.push_back(summary.reason);
   add_store_problems(hosts, store, summary.primary, summary.problems);
   add_host_problems(hosts, summary.problems);
   summary.health = is_dark ? "unknown" : primaries.empty() ? "down" : summary.problems.empty() ? "healthy" : "degraded";

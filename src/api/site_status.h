@@ -25,7 +25,7 @@ struct HostEntry {
 };
 
 /// What a person wants to know first. `reason_code` is stable: possible, unknown, no_record, paused, no_quorum,
-/// no_second_copy, no_candidate.
+/// no_second_copy, no_candidate, standalone (one database host, and meant to be so).
 struct SiteSummary {
   std::string health;       // healthy, degraded, down (nobody serves), unknown (no agent answered)
   std::string primary;      // the host that serves writes now; empty: none known

@@ -23,6 +23,18 @@ TEST(SiteStatus, finds_nothing_wrong_with_a_healthy_site) {
   EXPECT_TRUE(summary.problems.empty());
 }
 
+TEST(SiteStatus, a_standalone_site_is_healthy_and_says_that_nobody_takes_over) {
+  auto site = testing::sample_site();
+  std::erase_if(site.hosts, [](const HostEntry& host) { return host.host == "db2"; });
+  for (auto& host : site.hosts)
+    if (host.status && host.status->record) host.status->record->members = {"db1"};
+  const auto summary = summarise(site.hosts);
+  EXPECT_EQ(summary.health, "healthy");
+  EXPECT_FALSE(summary.failover_possible);
+  EXPECT_EQ(summary.reason_code, "standalone");
+  EXPECT_THAT(summary.reason, HasSubstr("gemel convert"));
+}
+
 TEST(SiteStatus, says_no_failover_without_a_majority_of_voters) {
   auto site = testing::sample_site();
   for (auto& host : site.hosts)

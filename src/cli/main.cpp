@@ -32,6 +32,8 @@ struct Arguments {
   ExchangeOptions exchange;
   std::string destroy_phrase;
   ReplaceHostOptions replace_host;
+  ConvertOptions convert;
+  unsigned convert_seconds = 14'400;
   unsigned replace_seconds = 14'400;
   WizardOptions wizard;
   std::string ports_output;  // empty: as --output says
@@ -206,6 +208,20 @@ void add_setup(CLI::App& app, Arguments& arguments) {
   apply->footer("Safe to run again: it goes on where it was stopped, and does nothing when nothing is to do.");
 }
 
+void add_convert(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("convert", "a standalone site that runs becomes highly available, with its data");
+  verb->footer(
+      "SITE is the site file of what it shall be: the hosts it has, with their new roles, and those that come to it. "
+      "New\n"
+      "hosts are started first; writes stand still for the restart of the one manager. Safe to run again: it goes on\n"
+      "where it was stopped.");
+  add_setup_options(*verb, arguments.convert.setup);
+  verb->add_flag("--yes", arguments.convert.setup.is_confirmed, "do not ask");
+  verb->add_option("--timeout", arguments.convert_seconds, "seconds to wait for the copy (default 14400)")
+      ->check(CLI::Range(10U, 604'800U))
+      ->type_name("SECONDS");
+}
+
 void add_rotate(CLI::App& app, Arguments& arguments) {
   auto* verb = app.add_subcommand("rotate", "new secrets for a running site, without an interruption");
   verb->require_subcommand(1);
@@ -260,10 +276,12 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   add_ports(app, arguments);
   add_doctor(app, arguments);
   add_setup(app, arguments);
+  add_convert(app, arguments);
   add_rotate(app, arguments);
   add_destroy(app, arguments);
   add_replace_host(app, arguments);
   add_wizard(app, arguments);
+  app.add_subcommand("ready", "whether this host's manager can serve");
   app.add_subcommand("version", "the version of this program");
 }
 
@@ -289,6 +307,11 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
     arguments.replace_host.timeout = std::chrono::seconds(arguments.replace_seconds);
     return run_replace_host(arguments.common, arguments.replace_host);
   }
+  if (app.got_subcommand("convert")) {
+    arguments.convert.timeout = std::chrono::seconds(arguments.convert_seconds);
+    return run_convert(arguments.common, arguments.convert);
+  }
+  if (app.got_subcommand("ready")) return run_ready(arguments.common);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);
   if (auto* rotate = app.get_subcommand("rotate"); rotate->parsed()) {

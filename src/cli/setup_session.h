@@ -23,6 +23,13 @@ namespace gemel::cli {
 /// The mission's messages around carrying a plan out, word for word.
 inline constexpr std::string_view configuring_message = "Configuring CCM HA ...";
 inline constexpr std::string_view configured_message = "Configured CCM HA successfully";
+/// The same without what a standalone site has not.
+inline std::string_view configuring_message_of(const site::Site& site) {
+  return site.is_standalone() ? "Configuring CCM ..." : configuring_message;
+}
+inline std::string_view configured_message_of(const site::Site& site) {
+  return site.is_standalone() ? "Configured CCM successfully" : configured_message;
+}
 
 /// Why the setup cannot go on: for the exit status, and for a person.
 struct Refusal {
@@ -65,6 +72,8 @@ class SetupSession {
   runtime::Task<void> close();
 
   [[nodiscard]] const site::Site& site() const { return input_.site; }
+  /// What the hosts said when the plan was made; without plan: nothing.
+  [[nodiscard]] const site::PlanInput& input() const { return input_; }
   /// The UUID that render gave the site.
   [[nodiscard]] const std::string& site_id() const { return input_.manifest.site_id; }
   [[nodiscard]] const std::filesystem::path& state() const { return state_; }
@@ -88,6 +97,10 @@ Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys);
 
 /// What keeps a plan from being carried out, as an exit code; `done` when nothing does.
 ExitCode obstacle_of(const site::Plan& plan);
+
+/// Shows a plan, asks unless `is_agreed`, carries it out, and says so in the end. Codes of run_apply(). Suspends.
+runtime::Task<ExitCode> apply_after_asking(SetupSession* session, const site::Plan* plan, bool is_agreed,
+                                           bool use_colour, setup::CheckTimes times = {});
 
 /// For verbs that ask line by line: the site file is read, and the session opened; everything is complained about.
 std::expected<std::unique_ptr<SetupSession>, ExitCode> open_session(const SetupOptions& options);

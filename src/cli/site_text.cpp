@@ -50,7 +50,9 @@ Cell manager_state(const SiteStatus& site, const std::string& name) {
       return {"manager " + printable(is_up ? "up" : backend.state), is_up ? Colour::good : Colour::bad};
     }
   }
-  return {"manager, not seen by a balancer", Colour::faint};
+  const bool has_balancer =
+      std::ranges::any_of(site.hosts, [](const HostEntry& host) { return has_duty(host, "balancer"); });
+  return {has_balancer ? "manager, not seen by a balancer" : "manager", Colour::faint};
 }
 
 Cell state_of(const SiteStatus& site, const HostEntry& host) {

@@ -10,7 +10,22 @@
 namespace gemel::cli {
 namespace {
 
-runtime::Task<ExitCode> apply_plan(SetupSession* session, const site::Plan* plan, bool is_agreed, bool use_colour) {
+runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool use_colour) {
+  const auto plan = co_await plan_after_asking(session, is_agreed);
+  auto code = ExitCode::failed;
+  if (plan) {
+    code = co_await apply_after_asking(session, &*plan, is_agreed, use_colour);
+  } else {
+    code = plan.error();
+  }
+  co_await session->close();
+  co_return code;
+}
+
+}  // namespace
+
+runtime::Task<ExitCode> apply_after_asking(SetupSession* session, const site::Plan* plan, bool is_agreed,
+                                           bool use_colour, setup::CheckTimes times) {
   print(plan_table(session->site().name, *plan, false, use_colour));
   if (is_blocked(*plan)) {
     complain("this stands in the way; nothing was changed");
@@ -21,24 +36,11 @@ runtime::Task<ExitCode> apply_plan(SetupSession* session, const site::Plan* plan
     complain("nothing was changed");
     co_return ExitCode::refused;
   }
-  const auto code = co_await carry_out(session, plan, use_colour);
-  if (code == ExitCode::done) print(fmt::format("{}\n", configured_message));
+  const auto code =
+      co_await carry_out(session, plan, use_colour, times, std::string(configuring_message_of(session->site())));
+  if (code == ExitCode::done) print(fmt::format("{}\n", configured_message_of(session->site())));
   co_return code;
 }
-
-runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool use_colour) {
-  const auto plan = co_await plan_after_asking(session, is_agreed);
-  auto code = ExitCode::failed;
-  if (plan) {
-    code = co_await apply_plan(session, &*plan, is_agreed, use_colour);
-  } else {
-    code = plan.error();
-  }
-  co_await session->close();
-  co_return code;
-}
-
-}  // namespace
 
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options) {
   const auto session = open_session(options);

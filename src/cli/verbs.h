@@ -108,6 +108,18 @@ ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
 /// failed: doing it again goes on from there.
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
 
+struct ConvertOptions {
+  SetupOptions setup;
+  std::chrono::seconds timeout{std::chrono::hours(4)};  // a copy of a large database takes its time
+};
+/// Makes a standalone site that runs highly available, in place. `usage`: the site file is no such site's; `refused`:
+/// none runs; else the codes of run_apply().
+ExitCode run_convert(const CommonOptions& common, const ConvertOptions& options);
+
+/// Asks this host's manager whether it can serve. `refused` when not, `unreachable` without an answer, `not_found` on a
+/// host without manager.
+ExitCode run_ready(const CommonOptions& common);
+
 /// Takes a site down for good; its data is kept aside. `phrase`: typed beforehand; empty: asked for. `refused` when it
 /// is not "destroy SITE"; `unreachable` and nothing done when a host does not answer.
 ExitCode run_destroy(const SetupOptions& options, const std::string& phrase);

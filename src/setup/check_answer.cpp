@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "setup/replacement.h"
 
 namespace gemel::setup {
@@ -68,6 +69,11 @@ std::string missing_for(site::StepKind kind, const std::string& host, const api:
 }
 
 std::string missing_for(site::StepKind kind, const std::string& host, const std::string& output) {
+  if (kind == site::StepKind::check_lone_manager) {
+    const auto said = trim(output);
+    if (said.empty()) return "the manager does not answer yet";
+    return said == "ready" ? "" : std::string(said);
+  }
   const auto status = read_status(output);
   if (!status) return "no answer of the site yet: " + status.error().message;
   return missing_for(kind, host, *status);

@@ -126,6 +126,15 @@ ask_firewall
 if [ -r /etc/gemel/host.toml ]; then
   id=$(sed -n "s/^id = [\"']\([^\"']*\)[\"']\$/\1/p" /etc/gemel/host.toml | head -n 1)
   [ -n "$id" ] && fact site "$id"
+  tr -d "\"'" </etc/gemel/host.toml | awk '
+    function say() { if (name != "") print "member", name, address, kind }
+    /^vip6? = / { sub("/.*", "", $3); print "floating", $3 }
+    $1 == "[[host]]" { say(); name = "?"; address = "?"; kind = "other"; next }
+    name == "" { next }
+    $1 == "name" { name = $3 }
+    $1 == "address" { address = $3 }
+    $1 == "concepts" && /database/ { kind = "database" }
+    END { say() }' | while read -r what name address kind; do fact "$what" "$name" $address $kind; done
 fi
 [ -n "$(ls -A /var/lib/gemel/postgres/data 2>/dev/null)" ] && fact data
 if has gemel && [ -r /etc/gemel/host.toml ]; then
@@ -187,6 +196,7 @@ void FactReader::read_text(const std::string& what, const std::string& value) {
   if (what == "disk") facts.free_disk_mb = static_cast<std::uint64_t>(number_of(value));
   if (what == "dropping") facts.dropping_tables.push_back(value);
   if (what == "site") facts.site_id = value;
+  if (what == "floating") facts.floating.insert(value);
   if (what == "primary") primary = value;
   if (what == "firewall" && value == "firewalld") facts.firewall = site::FirewallKind::firewalld;
   if (what == "listening") {
@@ -202,6 +212,7 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words[1] == "end") is_complete = true;
   if (words[1] == "data") facts.has_data_directory = true;
   if (words.size() == 3) read_text(words[1], words[2]);
+  if (words.size() == 5 && words[1] == "member") facts.members[words[2]] = {words[3], words[4] == "database"};
   if (words.size() != 4) return;
   if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];

@@ -146,6 +146,7 @@ Result<Commands> lay_files(const Step& step) {
     if (!put) return std::unexpected(put.error());
     commands.push_back(*std::move(put));
   }
+  if (!step.text.empty()) commands.push_back(put_text("/etc/gemel/host.toml", step.text));
   return commands;
 }
 
@@ -166,7 +167,7 @@ Commands restart(std::string_view unit) {
 
 bool is_check(StepKind kind) {
   return kind == StepKind::check_agent || kind == StepKind::check_database || kind == StepKind::check_manager ||
-         kind == StepKind::check_balancer;
+         kind == StepKind::check_lone_manager || kind == StepKind::check_balancer;
 }
 
 Result<Commands> commands_of(const Step& step, const std::string& site_name) {
@@ -190,6 +191,8 @@ Result<Commands> commands_of(const Step& step, const std::string& site_name) {
       return restart(site::agent_unit);
     case StepKind::restart_manager:
       return restart(site::manager_unit);
+    case StepKind::check_lone_manager:
+      return Commands{plain({"gemel", "ready"})};
     case StepKind::check_agent:
     case StepKind::check_database:
     case StepKind::check_manager:

@@ -90,6 +90,7 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tmemory\t3900\nfact\tdisk\t70000\nfact\taddress\t10.0.0.1\teth0\nfact\tanswering\t10.0.0.9\n"
       "fact\tlistener\t443\tnginx\nfact\ttaken\t10.0.0.1\nfact\tsystem_disk\t900\n"
       "fact\tunheard\t10.0.0.3\t7401\nfact\ttrip\t10.0.0.3\t412\nfact\tsmall\t10.0.0.3\n"
+      "fact\tfloating\t10.0.0.9\nfact\tmember\tdb1\t10.0.0.1\tdatabase\nfact\tmember\tccm1\t10.0.0.4\tother\n"
       "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
@@ -113,6 +114,9 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_EQ(facts->round_trips.at("10.0.0.3"), std::chrono::microseconds(412));
   EXPECT_TRUE(facts->small_packets.contains("10.0.0.3"));
   EXPECT_EQ(facts->candidates.at("haproxy"), "2.6.12");
+  EXPECT_TRUE(facts->floating.contains("10.0.0.9"));
+  EXPECT_EQ(facts->members.at("db1"), (site::MemberFact{"10.0.0.1", true}));
+  EXPECT_EQ(facts->members.at("ccm1"), (site::MemberFact{"10.0.0.4", false}));
 }
 
 TEST(HostFacts, a_clock_is_off_by_what_the_way_there_and_back_does_not_explain) {
@@ -171,6 +175,27 @@ TEST(CheckAnswer, a_healthy_site_passes_every_check) {
   EXPECT_EQ(missing_for(StepKind::check_manager, "ccm1", status), "");
   EXPECT_EQ(missing_for(StepKind::check_balancer, "lb1", status), "");
   EXPECT_EQ(missing_for(StepKind::check_database, "db2", "noise " + api::to_json(status) + "\n"), "");
+}
+
+TEST(CheckAnswer, a_manager_without_a_balancer_speaks_for_itself) {
+  EXPECT_EQ(missing_for(StepKind::check_lone_manager, "ccm1", std::string("ready\n")), "");
+  EXPECT_EQ(missing_for(StepKind::check_lone_manager, "ccm1", std::string("database: no answer for 6.2 s\n")),
+            "database: no answer for 6.2 s");
+  EXPECT_NE(missing_for(StepKind::check_lone_manager, "ccm1", std::string()), "");
+  site::Step step;
+  step.kind = StepKind::check_lone_manager;
+  EXPECT_EQ(commands_of(step, "lab")->front().arguments, (std::vector<std::string>{"gemel", "ready"}));
+}
+
+TEST(StepCommands, a_bridge_is_laid_after_the_files_it_goes_with) {
+  site::Step step;
+  step.kind = StepKind::lay_files;
+  step.files = {{"/etc/gemel/pki", 0755, "root", "root", true, "", ""}};
+  step.text = "bridge";
+  const auto commands = commands_of(step, "lab");
+  ASSERT_TRUE(commands);
+  ASSERT_EQ(commands->size(), 2U);
+  EXPECT_EQ(commands->back().input, "bridge");
 }
 
 TEST(CheckAnswer, what_is_missing_is_said) {

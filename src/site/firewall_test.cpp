@@ -36,6 +36,16 @@ TEST(Firewall, nftables_guards_inner_ports_and_no_other) {
   EXPECT_THAT(nftables_rules(site, host_of(site, "lb1")).text, Not(HasSubstr("dport 443 ")));
 }
 
+TEST(Firewall, users_come_to_the_manager_itself_where_there_is_no_balancer) {
+  auto site = site_of(test::standalone_site());
+  const auto manager = [&] { return nftables_rules(site, host_of(site, "ccm1")).text; };
+  EXPECT_THAT(manager(), Not(HasSubstr("dport 443 ")));
+  EXPECT_THAT(nftables_rules(site, host_of(site, "db1")).text,
+              HasSubstr("tcp dport 5432 ip saddr { 10.77.0.11 } accept"));
+  site.is_direct = false;
+  EXPECT_THAT(manager(), HasSubstr("dport 443 drop")) << "a balancer that is nowhere is the only one let in";
+}
+
 TEST(Firewall, the_version_follows_the_rules) {
   const auto site = site_of(test::good_site());
   auto grown = site;

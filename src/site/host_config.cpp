@@ -218,9 +218,12 @@ const Host& HostConfig::bootstrapper() const {
   return *first;
 }
 
+bool HostConfig::is_standalone() const { return hosts_with(Concept::database).size() == 1; }
+
 std::optional<std::string> HostConfig::database_address() const {
   if (vip) return vip->address;
   if (vip6) return vip6->address;
+  if (is_standalone()) return bootstrapper().address;
   return std::nullopt;
 }
 

@@ -84,7 +84,7 @@ struct HostConfig {
   std::string dns_name;              // the name users and orchestrators reach the balancer by
   std::vector<std::string> subnets;  // "10.0.0.0/24", "fd00::/64": the networks of the site's hosts
   std::string interface = "eth0";
-  std::optional<FloatingAddress> vip;   // IPv4 address of the primary database; both empty: clients use host addresses
+  std::optional<FloatingAddress> vip;   // IPv4 address of the primary database; both empty: of a standalone site
   std::optional<FloatingAddress> vip6;  // IPv6 address of the primary database
   // Run on a database host that takes such an address, for networks that ignore announcements; empty: they do not.
   std::filesystem::path address_command;
@@ -105,7 +105,10 @@ struct HostConfig {
   [[nodiscard]] std::vector<Host> peers_with(Concept what) const;
   /// The database host that creates the cluster when there is none: the first one, MGMTPOSTGRES_MASTER by role.
   [[nodiscard]] const Host& bootstrapper() const;
-  /// The address the managers reach the primary database by: VIP, else VIP6, else none.
+  /// One database host: nobody takes over.
+  [[nodiscard]] bool is_standalone() const;
+  /// The address the managers reach the primary database by: VIP, else VIP6, else that of the only database host, else
+  /// none.
   [[nodiscard]] std::optional<std::string> database_address() const;
 
   /// service_targets without this host's own addresses.

@@ -61,6 +61,25 @@ TEST(HostConfig, answers_questions_about_hosts) {
   EXPECT_EQ(config.pki("agent.crt"), "/etc/gemel/pki/agent.crt");
 }
 
+TEST(HostConfig, of_a_standalone_site_has_the_only_databases_own_address) {
+  for (const auto& [text, address] :
+       {std::pair(test::standalone_site(), "10.77.0.21"), {test::one_host_site(), "10.77.0.11"}}) {
+    const auto outcome = parse_site(text, "site.toml");
+    ASSERT_TRUE(outcome.site);
+    const auto config = host_config(*outcome.site, "00000000-0000-4000-8000-000000000000", outcome.site->hosts.front());
+    EXPECT_EQ(config.database_address(), address);
+    const auto again = parse_host_config(to_toml(config), "host.toml");
+    ASSERT_TRUE(again) << again.error().to_string();
+    EXPECT_EQ(again->database_address(), address);
+    EXPECT_TRUE(again->is_standalone());
+    EXPECT_EQ(again->hosts_with(Concept::voter).size(), 1U);
+  }
+  auto without = config_of("db1");
+  without.vip.reset();
+  without.vip6.reset();
+  EXPECT_EQ(without.database_address(), std::nullopt) << "of two, either may be the primary";
+}
+
 TEST(HostConfig, refuses_a_file_that_breaks_what_programs_rely_on) {
   auto stranger = config_of("db1");
   stranger.self_name = "stranger";

@@ -29,6 +29,13 @@ struct FileFact {
   bool operator==(const FileFact&) const = default;
 };
 
+/// A host of the site, as the host.toml of a host that runs says.
+struct MemberFact {
+  std::string address;
+  bool is_database = false;
+  bool operator==(const MemberFact&) const = default;
+};
+
 /// A port of another host, by one of its addresses.
 struct Endpoint {
   std::string address;
@@ -54,6 +61,8 @@ struct HostFacts {
   std::vector<std::string> dropping_tables;        // nftables: others' tables whose input drops what no rule accepts
   std::map<std::string, std::vector<std::string>> resolved;  // name to the addresses the host finds for it
   std::string site_id;                                       // of the site the host belongs to already; empty: none
+  std::map<std::string, MemberFact> members;                 // ... and that site's hosts by name, as it knows them
+  std::set<std::string> floating;                            // ... and its floating addresses
   bool has_data_directory = false;                           // there is something where our PostgreSQL cluster belongs
   bool is_primary = false;                                   // its agent says that it serves writes
 

@@ -9,6 +9,8 @@
 namespace gemel::site {
 namespace {
 
+constexpr std::string_view host_file = "/etc/gemel/host.toml";
+
 Step step_of(const Host& host, StepKind kind, std::string_view name) {
   Step step;
   step.id = fmt::format("{}/{}", host.name, name);
@@ -89,7 +91,9 @@ Step firewalld_step(const Site& site, const HostWork& work, Step step) {
   return step;
 }
 
-Step firewall_step(const Site& site, const HostWork& work) {
+Step firewall_step(const PlanInput& input, const HostWork& work) {
+  auto site = input.site;
+  site.is_direct = site.is_direct || is_entered_directly(input, *work.host);
   auto step = step_of(*work.host, StepKind::set_firewall, "firewall");
   if (work.facts->firewall == FirewallKind::firewalld) return firewalld_step(site, work, std::move(step));
   const auto rules = nftables_rules(site, *work.host);
@@ -133,6 +137,28 @@ Step files_step(const PlanInput& input, HostWork& work) {
   return step;
 }
 
+/// Everything but the last version of host.toml is laid on the way there. Until then the agent goes by the bridge.
+void take_bridge(const Growth& growth, HostWork& work, Step& files) {
+  auto bridge = step_of(*work.host, StepKind::lay_files, "bridge-files");
+  std::erase_if(files.files, [&](const ManifestFile& file) {
+    const bool is_early = file.path != host_file;
+    if (is_early) bridge.files.push_back(file);
+    return is_early;
+  });
+  std::erase_if(files.changes, [](const std::string& change) { return !change.ends_with(host_file); });
+  for (const auto& file : bridge.files) bridge.changes.push_back("lays " + file.path);
+  const auto present = work.facts->files.find(std::string(host_file));
+  const bool is_there = present != work.facts->files.end() && present->second.sha256 == sha256_hex(growth.bridge);
+  if (!is_there) {
+    bridge.text = growth.bridge;
+    bridge.changes.push_back(fmt::format("lays {} without the standbys, for now", host_file));
+  }
+  const auto start = work.facts->started.find(std::string(agent_unit));
+  const bool is_read = is_there && start != work.facts->started.end() && present->second.changed <= start->second;
+  work.must_restart_bridge = !bridge.changes.empty() || !is_read;
+  if (!bridge.changes.empty()) work.bridge = std::move(bridge);
+}
+
 bool runs(const HostFacts& facts, std::string_view unit) { return facts.running_units.contains(std::string(unit)); }
 
 /// Runs now, but would not after a boot.
@@ -169,7 +195,7 @@ std::vector<std::string> own_packages(const Concepts& concepts) {
   return list;
 }
 
-HostWork work_of(const PlanInput& input, const Host& host) {
+HostWork work_of(const PlanInput& input, const Host& host, const std::optional<Growth>& growth) {
   HostWork work;
   work.host = &host;
   work.facts = &input.facts.at(host.name);
@@ -180,9 +206,10 @@ HostWork work_of(const PlanInput& input, const Host& host) {
   auto packages = packages_step(input, work);
   if (!packages.changes.empty()) work.prepare.push_back(std::move(packages));
   if (!resolves_all(input.site, work)) work.prepare.push_back(hosts_step(input.site, work));
-  auto firewall = firewall_step(input.site, work);
+  auto firewall = firewall_step(input, work);
   if (!firewall.changes.empty()) work.prepare.push_back(std::move(firewall));
   auto files = files_step(input, work);
+  if (growth && growth->database->name == host.name) take_bridge(*growth, work, files);
   if (!files.changes.empty()) work.prepare.push_back(std::move(files));
   return work;
 }

@@ -2,10 +2,12 @@
 // plan.cpp, which puts the work of all hosts in order.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "site/growth.h"
 #include "site/plan.h"
 
 namespace gemel::site {
@@ -31,14 +33,17 @@ struct HostWork {
   bool must_enable_manager = false;
   bool must_restart_agent = false;
   bool must_restart_manager = false;
+  std::optional<Step> bridge;  // of the database host of a site that grows: its files on the way, if any is to be laid
+  bool must_restart_bridge = false;  // ... and whether the agent has not read them yet
 };
 
-/// Pre: `host` is one of the site's and reachable.
-HostWork work_of(const PlanInput& input, const Host& host);
+/// Pre: `host` is one of the site's and reachable; `growth` is growth_of(input).
+HostWork work_of(const PlanInput& input, const Host& host, const std::optional<Growth>& growth);
 
 /// Whether the host is able to do its part: clock, memory, disk, addresses, packages, what is there already. Each text
-/// says what is wrong, why it matters and how to mend it. `is_begun`: an agent of the site runs already, on any host.
-std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool is_begun);
+/// says what is wrong, why it matters and how to mend it. `may_answer`: who answers at the floating address may be the
+/// site's own primary.
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool may_answer);
 
 /// What stands in the way on all hosts, in the site's order.
 std::vector<Problem> problems_of(const PlanInput& input);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -33,37 +34,48 @@ class Planner {
   Step check_step(const HostWork& work, StepKind kind) const;
 
   void prepare_hosts();
-  void start_agents();
   void start_voters();
+  void start_voters_at_once(const std::vector<HostWork*>& starting);
+  void join_voters(const std::vector<HostWork*>& starting);
+  void bridge_database();
   void start_databases();
+  void start_others();
   void start_managers();
   void check_balancers();
+  void change_databases();
   void change_running();
   void change_one(HostWork& work);
+  void grow();
 
   std::vector<HostWork*> selected(bool (*matches)(const HostWork&));
   [[nodiscard]] bool is_bootstrapper(const HostWork& work) const { return work.host->name == bootstrapper_; }
 
   const PlanInput& input_;
+  const std::optional<Growth> growth_;
   std::vector<HostWork> works_;              // reachable hosts, in the site's order
   std::map<std::string, std::string> last_;  // host to the id of its newest step
   std::set<std::string> used_;               // ids
   std::string bootstrapper_;
+  StepKind manager_check_ = StepKind::check_manager;
+  Ids running_prepared_;  // by hosts that run: they let in who comes
   Ids voters_started_;
   Ids agents_checked_;
   Ids databases_checked_;
   Ids managers_checked_;
-  Ids block_;  // last steps that the next change of a running host waits for
+  Ids block_;                      // last steps that the next change of a running host waits for
+  std::set<std::string> changed_;  // hosts that have had their turn
   Plan plan_;
 };
 
-Planner::Planner(const PlanInput& input) : input_(input) {
+Planner::Planner(const PlanInput& input) : input_(input), growth_(growth_of(input)) {
   for (const auto& host : input.site.hosts) {
     const auto found = input.facts.find(host.name);
-    if (found != input.facts.end() && found->second.is_reachable) works_.push_back(work_of(input, host));
+    if (found != input.facts.end() && found->second.is_reachable) works_.push_back(work_of(input, host, growth_));
   }
   if (!input.site.hosts.empty())
     bootstrapper_ = host_config(input.site, "", input.site.hosts.front()).bootstrapper().name;
+  if (std::ranges::none_of(input.site.hosts, [](const Host& host) { return host.concepts.balancer; }))
+    manager_check_ = StepKind::check_lone_manager;
 }
 
 std::vector<HostWork*> Planner::selected(bool (*matches)(const HostWork&)) {
@@ -122,6 +134,11 @@ Step Planner::check_step(const HostWork& work, StepKind kind) const {
       step.changes.emplace_back("nothing; waits until the balancers send requests to the manager");
       return step;
     }
+    case StepKind::check_lone_manager: {
+      auto step = make_step(work, kind, "manager-check");
+      step.changes.emplace_back("nothing; waits until the manager is ready");
+      return step;
+    }
     case StepKind::check_balancer: {
       auto step = make_step(work, kind, "balancer-check");
       step.changes.emplace_back("nothing; waits until the balancer reaches every manager");
@@ -146,16 +163,37 @@ bool waits_for_turn(const HostWork& work, const Step& step) {
 
 void Planner::prepare_hosts() {
   for (auto& work : works_) {
-    for (const auto& step : work.prepare)
-      if (!waits_for_turn(work, step)) add(work, step, {});
+    for (const auto& step : work.prepare) {
+      if (waits_for_turn(work, step)) continue;
+      const auto id = add(work, step, {});
+      if (work.is_agent_up) add_all(running_prepared_, {id});
+    }
+  }
+}
+
+void Planner::start_voters_at_once(const std::vector<HostWork*>& starting) {
+  for (const auto* work : starting) voters_started_.push_back(add(*work, unit_step(*work, StepKind::start_agent), {}));
+  for (const auto* work : starting)
+    agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), voters_started_));
+}
+
+/// A store that runs takes one member after the other: while one that was added has not come, it may have no majority.
+void Planner::join_voters(const std::vector<HostWork*>& starting) {
+  for (const auto* work : starting) {
+    auto needs = running_prepared_;
+    add_all(needs, agents_checked_);
+    voters_started_.push_back(add(*work, unit_step(*work, StepKind::start_agent), needs));
+    agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), {}));
   }
 }
 
 void Planner::start_voters() {
   const auto starting = selected([](const HostWork& work) { return !work.is_agent_up && work.host->concepts.voter; });
-  for (const auto* work : starting) voters_started_.push_back(add(*work, unit_step(*work, StepKind::start_agent), {}));
-  for (const auto* work : starting)
-    agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), voters_started_));
+  if (growth_) {
+    join_voters(starting);
+    return;
+  }
+  start_voters_at_once(starting);
   // A compact host is a database too: the one that creates the cluster is waited for first.
   for (const auto* work : starting) {
     if (!work->host->concepts.database) continue;
@@ -165,25 +203,44 @@ void Planner::start_voters() {
   }
 }
 
-void Planner::start_databases() {
-  for (const auto* work : selected([](const HostWork& each) {
-         return !each.is_agent_up && each.host->concepts.database && !each.host->concepts.voter;
-       })) {
-    auto needs = voters_started_;
+/// The agent is told everything but its future standbys: its PostgreSQL goes on, takes the floating address, and is
+/// still reached by its own.
+void Planner::bridge_database() {
+  for (const auto& work : works_) {
+    if (!work.must_restart_bridge) continue;
+    auto needs = running_prepared_;
     add_all(needs, agents_checked_);
-    add_all(needs, databases_checked_);
-    add(*work, unit_step(*work, StepKind::start_agent), needs);
-    databases_checked_.push_back(add(*work, check_step(*work, StepKind::check_database), {}));
+    if (work.bridge) add(work, *work.bridge, std::exchange(needs, {}));
+    auto restart = unit_step(work, StepKind::restart_agent);
+    restart.id = work.host->name + "/bridge-agent";
+    add(work, std::move(restart), std::move(needs));
+    auto check = check_step(work, StepKind::check_database);
+    check.id = work.host->name + "/bridge-check";
+    databases_checked_.push_back(add(work, std::move(check), {}));
   }
 }
 
-void Planner::start_agents() {
-  start_voters();
-  start_databases();
+void Planner::start_databases() {
+  for (const auto* work :
+       selected([](const HostWork& each) { return !each.is_agent_up && each.host->concepts.database; })) {
+    // Without growth a voter was started, and is waited for, before.
+    if (work->host->concepts.voter && !growth_) continue;
+    auto needs = voters_started_;
+    add_all(needs, agents_checked_);
+    add_all(needs, databases_checked_);
+    add_all(needs, block_);
+    if (!work->host->concepts.voter) add(*work, unit_step(*work, StepKind::start_agent), std::exchange(needs, {}));
+    databases_checked_.push_back(add(*work, check_step(*work, StepKind::check_database), std::move(needs)));
+  }
+}
+
+void Planner::start_others() {
   for (const auto* work : selected([](const HostWork& each) {
          return !each.is_agent_up && !each.host->concepts.database && !each.host->concepts.voter;
        })) {
-    add(*work, unit_step(*work, StepKind::start_agent), voters_started_);
+    auto needs = voters_started_;
+    add_all(needs, running_prepared_);
+    add(*work, unit_step(*work, StepKind::start_agent), std::move(needs));
     agents_checked_.push_back(add(*work, check_step(*work, StepKind::check_agent), {}));
   }
 }
@@ -195,7 +252,7 @@ void Planner::start_managers() {
     add_all(needs, agents_checked_);
     add_all(needs, managers_checked_);
     add(*work, unit_step(*work, StepKind::start_manager), needs);
-    managers_checked_.push_back(add(*work, check_step(*work, StepKind::check_manager), {}));
+    managers_checked_.push_back(add(*work, check_step(*work, manager_check_), {}));
   }
 }
 
@@ -206,6 +263,7 @@ void Planner::check_balancers() {
 }
 
 /// The place of a host among those that run already: databases first, of them the primary last; balancers at the end.
+constexpr int first_turn_of_others = 2;
 constexpr int last_turn = 3;
 int turn_of(const HostWork& work) {
   if (work.host->concepts.database) return work.facts->is_primary ? 1 : 0;
@@ -237,26 +295,63 @@ void Planner::change_one(HostWork& work) {
     next(unit_step(work, StepKind::restart_manager));
   else if (work.must_enable_manager)
     next(unit_step(work, StepKind::start_manager));
-  if (restarted.contains(std::string(manager_unit))) next(check_step(work, StepKind::check_manager));
+  if (restarted.contains(std::string(manager_unit))) next(check_step(work, manager_check_));
   if (concepts.balancer && restarted.contains(std::string(agent_unit)))
     next(check_step(work, StepKind::check_balancer));
   if (!newest.empty()) block_ = {newest};
 }
 
+/// Of those that run: each in its turn, once.
+void Planner::change_databases() {
+  for (int turn = 0; turn < first_turn_of_others; ++turn) {
+    for (auto& work : works_)
+      if (work.is_agent_up && turn_of(work) == turn && changed_.insert(work.host->name).second) change_one(work);
+  }
+}
+
 void Planner::change_running() {
   for (const auto* list : {&agents_checked_, &databases_checked_, &managers_checked_}) add_all(block_, *list);
   for (int turn = 0; turn <= last_turn; ++turn) {
-    for (auto& work : works_)
-      if ((work.is_agent_up || work.is_manager_up) && turn_of(work) == turn) change_one(work);
+    for (auto& work : works_) {
+      if (growth_ && turn < first_turn_of_others) continue;
+      if ((work.is_agent_up || work.is_manager_up) && turn_of(work) == turn && changed_.insert(work.host->name).second)
+        change_one(work);
+    }
   }
+}
+
+/// From one database host to more. The database's own address is closed to the managers last, when none needs it any
+/// more: so nobody's writes stand still but for the restart of the one manager.
+void Planner::grow() {
+  start_voters();
+  bridge_database();
+  start_others();
+  start_managers();
+  check_balancers();
+  change_running();
+  change_databases();
+  start_databases();
 }
 
 Plan Planner::make() {
   prepare_hosts();
-  start_agents();
-  start_managers();
-  check_balancers();
-  change_running();
+  if (growth_) {
+    grow();
+  } else {
+    start_voters();
+    const bool is_database_missing = std::ranges::any_of(
+        works_, [](const HostWork& work) { return work.host->concepts.database && !work.is_agent_up; });
+    // A new standby is let in by those that know of it.
+    if (is_database_missing) {
+      block_ = agents_checked_;
+      change_databases();
+    }
+    start_databases();
+    start_others();
+    start_managers();
+    check_balancers();
+    change_running();
+  }
   plan_.problems = problems_of(input_);
   return std::move(plan_);
 }
@@ -287,6 +382,8 @@ std::string_view to_string(StepKind kind) {
       return "check_database";
     case StepKind::check_manager:
       return "check_manager";
+    case StepKind::check_lone_manager:
+      return "check_lone_manager";
     case StepKind::check_balancer:
       return "check_balancer";
   }

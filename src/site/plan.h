@@ -36,10 +36,11 @@ enum class StepKind : std::uint8_t {
   restart_agent,
   start_manager,
   restart_manager,
-  check_agent,     // answers; with a store: a majority of its members answers
-  check_database,  // is the primary, or a standby that holds every write
-  check_manager,   // the balancers send it requests
-  check_balancer,  // runs, and every manager behind it is up
+  check_agent,         // answers; with a store: a majority of its members answers
+  check_database,      // is the primary, or a standby that holds every write
+  check_manager,       // the balancers send it requests
+  check_lone_manager,  // ready to serve, of a site without a balancer
+  check_balancer,      // runs, and every manager behind it is up
 };
 std::string_view to_string(StepKind kind);
 
@@ -56,7 +57,8 @@ struct Step {
   std::vector<std::string> packages;         // install_packages: names of the distribution's packages
   std::vector<LocalPackage> local_packages;  // install_packages
   std::vector<ManifestFile> files;           // lay_files: those that differ, directories first
-  std::string text;                          // write_hosts: lines of the block; set_firewall: rules of nftables
+  std::string text;  // write_hosts: lines of the block; set_firewall: rules of nftables; lay_files: host.toml of a
+                     // bridge (growth.h), laid last; empty: none
   FirewallKind firewall = FirewallKind::nftables;
   FirewalldChange firewalld;  // set_firewall with firewalld
 };
@@ -78,7 +80,11 @@ struct PlanInput {
 /// Order. What prepares a host waits for nobody. Agents that do not run: all voters, then the database that creates the
 /// cluster, then the other databases, then the rest; managers one after the other after the databases; balancers are
 /// checked last. What runs already is changed host by host, databases first and among them the primary last; each is
-/// checked before the next is touched.
+/// checked before the next is touched. A database host that must change does so before others are started beside it.
+///
+/// A voter that comes to a store that runs joins by itself, one after the other. A site that grows from one database
+/// host (growth.h): voters, then the database is told all but its future standbys, then the managers and balancers;
+/// when all of them come to the floating address, the database is told the rest, and the standbys are started.
 Plan make_plan(const PlanInput& input);
 
 /// The part of a plan that is one host's: its steps, each needing only those of its own, and its problems.

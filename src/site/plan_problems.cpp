@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "site/growth.h"
 #include "site/host_work.h"
 
 namespace gemel::site {
@@ -25,6 +26,12 @@ bool is_begun(const PlanInput& input) {
     return entry.second.site_id == input.manifest.site_id &&
            entry.second.running_units.contains(std::string(agent_unit));
   });
+}
+
+/// Who answers at the floating address may be our own primary.
+bool may_answer(const PlanInput& input) {
+  const auto growth = growth_of(input);
+  return is_begun(input) && !(growth && input.facts.at(growth->database->name).floating.empty());
 }
 
 class Finder {
@@ -162,14 +169,17 @@ void Finder::find_warnings() {
 void Finder::find_name() {
   const auto& name = input_.site.dns_name;
   if (facts_.resolved.contains(name)) return;
-  std::vector<std::string> balancers;
-  for (const auto& host : input_.site.hosts)
-    if (host.concepts.balancer) balancers.push_back(host.address);
+  std::vector<std::string> entrances;
+  for (const auto& host : input_.site.hosts) {
+    const bool is_entrance = input_.site.is_direct ? host.concepts.manager : host.concepts.balancer;
+    if (is_entrance) entrances.push_back(host.address);
+  }
   add(ProblemCode::name_not_resolved,
-      {fmt::format("the name {} is not known here", name), "users and orchestrators reach the balancer by it",
-       fmt::format("add it to your DNS (or to /etc/hosts) with the balancer's address {}, or correct dns_name in the "
+      {fmt::format("the name {} is not known here", name),
+       fmt::format("users and orchestrators reach the {} by it", input_.site.is_direct ? "manager" : "balancer"),
+       fmt::format("add it to your DNS (or to /etc/hosts) with the {}'s address {}, or correct dns_name in the "
                    "site file",
-                   join(balancers, ", "))},
+                   input_.site.is_direct ? "manager" : "balancer", join(entrances, ", "))},
       !is_begun(input_));
 }
 
@@ -189,7 +199,8 @@ void Finder::find() {
   find_paths();
   find_weak_paths();
   find_warnings();
-  for (auto& problem : preflight(input_.site, host_, facts_, is_begun(input_))) problems.push_back(std::move(problem));
+  for (auto& problem : preflight(input_.site, host_, facts_, may_answer(input_)))
+    problems.push_back(std::move(problem));
 }
 
 Problem unreached(const Host& host, const HostFacts* facts) {
@@ -228,6 +239,9 @@ std::vector<Problem> problems_of(const PlanInput& input) {
     Finder finder(input, host, found->second);
     finder.find();
     for (auto& problem : finder.problems) problems.push_back(std::move(problem));
+  }
+  if (const auto growth = growth_of(input)) {
+    for (auto& problem : problems_of_growth(input, *growth)) problems.push_back(std::move(problem));
   }
   return problems;
 }

@@ -109,6 +109,10 @@ std::vector<PortRule> port_rules(const Site& site) {
   matrix.add(balancer, "https", users, tcp, ports.https, "console and REST of the managers, through the balancer");
   matrix.add(balancer, "orchestrators", users, tcp, ports.orchestrators, "the regions' orchestrators");
   matrix.add(balancer, "statistics", operators, tcp, ports.statistics, "statistics page of the balancer");
+  if (site.is_direct) {
+    matrix.add(manager, "https", users, tcp, ports.manager_https, "console and REST");
+    matrix.add(manager, "orchestrators", users, tcp, ports.manager_orchestrators, "the regions' orchestrators");
+  }
   matrix.add(manager, "https", balancer, tcp, ports.manager_https, "console and REST, and the balancer's checks");
   matrix.add(manager, "orchestrators", balancer, tcp, ports.manager_orchestrators, "the regions' orchestrators");
   matrix.add(database, "postgres", manager, tcp, ports.postgres, "the managers' state");

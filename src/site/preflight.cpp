@@ -28,8 +28,8 @@ constexpr unsigned postgres_major = 15, postgres_minor = 13;
 
 class Examiner {
  public:
-  Examiner(const Site& site, const Host& host, const HostFacts& facts, bool is_begun)
-      : site_(site), host_(host), facts_(facts), is_begun_(is_begun) {}
+  Examiner(const Site& site, const Host& host, const HostFacts& facts, bool may_answer)
+      : site_(site), host_(host), facts_(facts), may_answer_(may_answer) {}
   std::vector<Problem> examine();
 
  private:
@@ -52,7 +52,7 @@ class Examiner {
   const Site& site_;
   const Host& host_;
   const HostFacts& facts_;
-  bool is_begun_;
+  bool may_answer_;
   std::vector<Problem> problems_;
 };
 
@@ -124,7 +124,7 @@ void Examiner::examine_taken() {
 }
 
 void Examiner::examine_floating() {
-  if (!host_.concepts.database || is_begun_) return;  // then it may be our own primary that answers
+  if (!host_.concepts.database || may_answer_) return;  // then it may be our own primary
   for (const auto& address : facts_.answering) {
     add(ProblemCode::floating_taken, true,
         {fmt::format("somebody answers at {} already", address), "two machines with one address break both",
@@ -185,8 +185,8 @@ std::vector<Problem> Examiner::examine() {
 
 }  // namespace
 
-std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool is_begun) {
-  return Examiner(site, host, facts, is_begun).examine();
+std::vector<Problem> preflight(const Site& site, const Host& host, const HostFacts& facts, bool may_answer) {
+  return Examiner(site, host, facts, may_answer).examine();
 }
 
 }  // namespace gemel::site

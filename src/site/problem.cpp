@@ -51,6 +51,10 @@ std::string_view to_string(ProblemCode code) {
       return "no_source";
     case ProblemCode::old_postgres:
       return "old_postgres";
+    case ProblemCode::host_left_out:
+      return "host_left_out";
+    case ProblemCode::no_copy_yet:
+      return "no_copy_yet";
   }
   return "";
 }

@@ -30,7 +30,9 @@ enum class ProblemCode : std::uint8_t {
   small_packets,      // warning: packets of the link's size do not reach another host
   slow_path,          // warning: the way to another host and back takes long
   no_source,          // a package of the distribution is neither installed nor to be had
-  old_postgres        // warning
+  old_postgres,       // warning
+  host_left_out,      // a host of the running site is not in the site file, or has another address there
+  no_copy_yet         // a site that grows wants copies before it has them
 };
 std::string_view to_string(ProblemCode code);
 

@@ -227,7 +227,7 @@ std::string summary_of(const Context& context) {
       "Service side            {}\n\n",
       site.name, context.site_id, site.dns_name, address_text(site.vip), address_text(site.vip6),
       join(site.subnets, ", "), site.database.database_name, site.database.application_user, site.ports.postgres,
-      site.min_copies, site.sync_standbys,
+      site.min_copies, site.is_standalone() ? 0 : site.sync_standbys,
       site.service_targets.empty() ? std::string("not looked at") : join(site.service_targets, ", "));
   text +=
       fmt::format("{:<20} {:<20} {:<16} {:<24} {:<8} {}\n", "Host", "Role", "Address", "IPv6 address", "Zone", "Voter");

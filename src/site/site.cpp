@@ -17,7 +17,7 @@
 namespace gemel::site {
 namespace {
 
-// On a host with every role the balancer has 443 and 8443, so the manager listens beside it.
+// On a host with every role (ALL, CCM) the balancer has 443 and 8443, so the manager listens beside it.
 constexpr std::uint16_t compact_manager_https = 10443;
 constexpr std::uint16_t compact_manager_orchestrators = 18443;
 constexpr std::int64_t most_copies = 9;
@@ -133,9 +133,11 @@ void refuse_unknown_sections(TomlReader& reader, const TableView& root) {
   reader.refuse_unknown_keys(root, known);
 }
 
+/// Its hosts are manager and balancer at once.
 bool is_compact(const Draft& draft) {
-  return std::any_of(draft.hosts.begin(), draft.hosts.end(),
-                     [](const DraftHost& host) { return host.role.text == role_all; });
+  return std::any_of(draft.hosts.begin(), draft.hosts.end(), [](const DraftHost& host) {
+    return host.role.text == role_all || host.role.text == role_one_host;
+  });
 }
 
 /// In a compact site two programs of one host must not share a port; elsewhere managers and balancers may.
@@ -224,6 +226,7 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies
         {entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text, entry.zone.text});
   }
   assign_voters(site.hosts);
+  site.is_direct = std::ranges::none_of(site.hosts, [](const Host& host) { return host.concepts.balancer; });
   for (const auto& target : draft.service_targets.value_or(std::vector<Located>{}))
     site.service_targets.push_back(target.text);
   if (!draft.service_targets) site.service_targets = service_side(site.hosts);
@@ -267,6 +270,10 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
   outcome.mistakes = reader.take_mistakes();
   outcome.warnings = reader.take_warnings();
   return outcome;
+}
+
+bool Site::is_standalone() const {
+  return std::ranges::count_if(hosts, [](const Host& host) { return host.concepts.database; }) == 1;
 }
 
 HostConfig host_config(const Site& site, const std::string& site_id, const Host& host) {

@@ -27,7 +27,11 @@ struct Site {
   unsigned sync_standbys = 1;
   std::vector<std::string> service_targets;  // default: the addresses of the managers and balancers
   Ports ports;
+  bool is_direct = false;  // users come to the managers themselves: there is no balancer, or their way to it is not yet
   std::vector<Host> hosts;
+
+  /// One database host: nobody takes over, there is no virtual address.
+  [[nodiscard]] bool is_standalone() const;
 };
 
 /// Exactly one of `site` and `mistakes` holds something; warnings may accompany both.

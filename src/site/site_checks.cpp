@@ -221,12 +221,28 @@ void check_vip(TomlReader& reader, const Located& value, Family family, const st
   if (net != nullptr) is_unusable(reader, value, *address, *net, MistakeCode::vip_not_usable);
 }
 
-/// Notes roles that do not exist or cannot be highly available. False when any was noted.
+constexpr std::string_view balancer_role = "CCM_LB";  // of either kind of site
+
+bool has_standalone_role(const Draft& draft) {
+  return std::ranges::any_of(draft.hosts, [](const DraftHost& host) {
+    const auto* role = find_role(host.role.text);
+    return role != nullptr && role->is_standalone();
+  });
+}
+
+void refuse_high_availability(TomlReader& reader, const toml::source_position& position, const Role& role) {
+  reader.mistake(MistakeCode::role_not_available, position,
+                 fmt::format("the role {} does not allow high availability: {}. A site that runs already is turned "
+                             "into such a one, with its data, by \"gemel convert\".",
+                             role.name, role.refused));
+}
+
+/// Notes roles that do not exist, and roles that cannot be highly available beside those that are. False when any was
+/// noted.
 bool check_role_names(TomlReader& reader, const Draft& draft) {
   std::vector<std::string_view> offered;
-  for (const auto& role : roles()) {
-    if (role.refused.empty()) offered.push_back(role.name);
-  }
+  for (const auto& role : roles()) offered.push_back(role.name);
+  const bool is_mixed = has_standalone_role(draft) && !is_standalone(draft);
   bool are_sound = true;
   for (const auto& host : draft.hosts) {
     if (!host.role.is_present()) {
@@ -238,11 +254,10 @@ bool check_role_names(TomlReader& reader, const Draft& draft) {
       reader.mistake(MistakeCode::unknown_role, host.role.position,
                      fmt::format("there is no role \"{}\".{} Roles: {}.", host.role.text,
                                  did_you_mean(host.role.text, offered), fmt::join(offered, ", ")));
-    } else if (!role->refused.empty()) {
-      reader.mistake(MistakeCode::role_not_available, host.role.position,
-                     fmt::format("the role {} does not allow high availability: {}.", role->name, role->refused));
+    } else if (is_mixed && role->is_standalone()) {
+      refuse_high_availability(reader, host.role.position, *role);
     }
-    are_sound = are_sound && role != nullptr && role->refused.empty();
+    are_sound = are_sound && role != nullptr && !(is_mixed && role->is_standalone());
   }
   return are_sound;
 }
@@ -268,7 +283,7 @@ void check_role_counts(TomlReader& reader, const Draft& draft, bool names_are_so
 void check_compact(TomlReader& reader, const Draft& draft) {
   for (const auto& host : draft.hosts) {
     const auto* role = find_role(host.role.text);
-    if (role != nullptr && role->name != role_all && role->refused.empty()) {
+    if (role != nullptr && role->name != role_all && !role->is_standalone()) {
       reader.mistake(
           MistakeCode::role_not_available, host.role.position,
           fmt::format("{} does not go together with ALL: in a compact site every host has the role ALL.", role->name));
@@ -282,6 +297,45 @@ void check_compact(TomlReader& reader, const Draft& draft) {
         fmt::format("a compact site needs three or five hosts with the role ALL, this one has {}: each has a vote, "
                     "and an even number survives no more losses than one less.",
                     voters));
+  }
+}
+
+/// One manager and one database, on one host (CCM) or on two; a second of either asks for high availability.
+void check_standalone(TomlReader& reader, const Draft& draft) {
+  const auto is_one_host = [](const DraftHost& host) { return host.role.text == role_one_host; };
+  const bool has_one_host = std::ranges::any_of(draft.hosts, is_one_host);
+  std::map<std::string, unsigned> counts;
+  for (const auto& host : draft.hosts) {
+    const auto* role = find_role(host.role.text);
+    if (role == nullptr) continue;
+    if (has_one_host && role->name != role_one_host) {
+      reader.mistake(MistakeCode::role_not_available, host.role.position,
+                     fmt::format("{} does not go together with {}, which keeps everything on one host.", role->name,
+                                 role_one_host));
+    } else if (++counts[host.role.text] > 1 && role->is_standalone()) {
+      refuse_high_availability(reader, host.role.position, *role);
+    } else if (counts[host.role.text] > 1) {
+      reader.mistake(
+          MistakeCode::too_many_of_role, host.role.position,
+          fmt::format("a standalone site has one {}: give \"{}\" another role.", role->name, host.name.text));
+    }
+  }
+  if (has_one_host || reader.is_partial()) return;
+  for (const auto& role : roles()) {
+    if (!role.is_standalone() || role.name == role_one_host || counts[std::string(role.name)] > 0) continue;
+    reader.mistake(MistakeCode::missing_role, draft.hosts_position,
+                   fmt::format("no host has the role {}: {}.", role.name, role.missing));
+  }
+}
+
+/// A virtual address is what a second database host would take over.
+void refuse_vip_of_standalone(TomlReader& reader, const Draft& draft) {
+  for (const auto* value : {&draft.vip, &draft.vip6}) {
+    if (!value->is_present()) continue;
+    reader.mistake(MistakeCode::role_not_available, value->position,
+                   "a site with these roles does not allow high availability, so there is nobody to take over a "
+                   "virtual address: leave it out. \"gemel convert\" turns the site, once it runs, into one that has "
+                   "such an address.");
   }
 }
 
@@ -322,6 +376,13 @@ void warn_same_zone(TomlReader& reader, const Draft& draft, bool Concepts::* pai
 }
 
 }  // namespace
+
+bool is_standalone(const Draft& draft) {
+  return has_standalone_role(draft) && std::ranges::all_of(draft.hosts, [](const DraftHost& host) {
+           const auto* role = find_role(host.role.text);
+           return role == nullptr || role->is_standalone() || role->name == balancer_role;
+         });
+}
 
 bool is_host_name(const std::string& text) { return text.size() <= longest_host_name && is_dns_name(text); }
 
@@ -364,7 +425,9 @@ void check_addresses(TomlReader& reader, const Draft& draft) {
   }
   check_vip(reader, draft.vip, Family::any, subnets, owners);
   check_vip(reader, draft.vip6, Family::v6, subnets, owners);
-  if (!draft.vip.is_present() && !draft.vip6.is_present() && !reader.is_partial()) {
+  if (is_standalone(draft)) {
+    refuse_vip_of_standalone(reader, draft);
+  } else if (!draft.vip.is_present() && !draft.vip6.is_present() && !reader.is_partial()) {
     reader.mistake(
         MistakeCode::missing_key, draft.network_position,
         "[network] lacks \"vip\" (or \"vip6\"): give a free address of the network; clients reach the primary "
@@ -401,6 +464,10 @@ void check_roles(TomlReader& reader, const Draft& draft) {
   const auto is_all = [](const DraftHost& host) { return host.role.text == role_all; };
   if (std::any_of(draft.hosts.begin(), draft.hosts.end(), is_all)) {
     check_compact(reader, draft);
+    return;
+  }
+  if (is_standalone(draft)) {
+    check_standalone(reader, draft);
     return;
   }
   check_role_counts(reader, draft, names_are_sound);

@@ -53,6 +53,9 @@ void check_roles(TomlReader& reader, const Draft& draft);
 /// The addresses that stand for the clients' side. After check_addresses().
 void check_service_targets(TomlReader& reader, const Draft& draft);
 
+/// Its roles are those of a site that is not highly available, and of no other.
+bool is_standalone(const Draft& draft);
+
 /// RFC 1123 host name of at most 63 letters, so that it fits a certificate's common name.
 bool is_host_name(const std::string& text);
 

@@ -179,7 +179,61 @@ TEST(Site, refuses_roles_that_cannot_be_highly_available) {
     const auto mistake = only_mistake("\"CCM_LB\"", "\"" + role + "\"");
     EXPECT_EQ(mistake.code, MistakeCode::role_not_available) << role;
     EXPECT_THAT(mistake.text, testing::HasSubstr("use ")) << role;
+    EXPECT_THAT(mistake.text, testing::HasSubstr("gemel convert")) << role;
   }
+}
+
+TEST(Site, takes_a_standalone_site_of_one_manager_and_one_database) {
+  const auto outcome = parse_site(test::standalone_site(), "site.toml");
+  ASSERT_TRUE(outcome.site) << texts(outcome.mistakes);
+  const auto& site = *outcome.site;
+  EXPECT_TRUE(site.is_standalone());
+  EXPECT_TRUE(site.is_direct);
+  EXPECT_FALSE(site.vip);
+  EXPECT_EQ(site.hosts[0].concepts, (Concepts{.manager = true, .voter = true}));
+  EXPECT_EQ(site.hosts[1].concepts, (Concepts{.database = true}));
+  EXPECT_EQ(site.ports.manager_https, 443);
+}
+
+TEST(Site, takes_everything_on_one_host) {
+  const auto outcome = parse_site(test::one_host_site(), "site.toml");
+  ASSERT_TRUE(outcome.site) << texts(outcome.mistakes);
+  const auto& site = *outcome.site;
+  EXPECT_TRUE(site.is_standalone());
+  EXPECT_FALSE(site.is_direct);
+  EXPECT_EQ(site.hosts[0].concepts, (Concepts{.manager = true, .database = true, .balancer = true, .voter = true}));
+  EXPECT_NE(site.ports.https, site.ports.manager_https);
+}
+
+TEST(Site, a_standalone_site_may_have_a_balancer_that_has_no_vote) {
+  const auto outcome = parse_site(test::standalone_site() + host("lb1", "CCM_LB", "31"), "site.toml");
+  ASSERT_TRUE(outcome.site) << texts(outcome.mistakes);
+  EXPECT_FALSE(outcome.site->is_direct);
+  EXPECT_EQ(outcome.site->hosts[2].concepts, (Concepts{.balancer = true}));
+}
+
+TEST(Site, high_availability_is_refused_to_standalone_roles) {
+  const auto codes_of = [](const std::string& text) {
+    std::vector<MistakeCode> codes;
+    for (const auto& mistake : parse_site(text, "site.toml").mistakes) codes.push_back(mistake.code);
+    return codes;
+  };
+  using testing::ElementsAre;
+  const auto standalone = test::standalone_site();
+  EXPECT_THAT(codes_of(standalone + host("ccm2", "CCM_SA", "12")), ElementsAre(MistakeCode::role_not_available));
+  EXPECT_THAT(codes_of(standalone + host("db2", "MGMTPOSTGRES", "22")), ElementsAre(MistakeCode::role_not_available));
+  EXPECT_THAT(codes_of(test::one_host_site() + host("db2", "MGMTPOSTGRES", "22")),
+              ElementsAre(MistakeCode::role_not_available));
+  EXPECT_THAT(codes_of(replaced(standalone, "interface =", "vip = \"10.77.0.100\"\ninterface =")),
+              ElementsAre(MistakeCode::role_not_available));
+  EXPECT_THAT(codes_of(replaced(standalone, "[database]", "[database]\nmin_copies = 2\nsync_standbys = 2")),
+              ElementsAre(MistakeCode::out_of_range, MistakeCode::out_of_range));
+  EXPECT_THAT(codes_of(replaced(standalone, host("db1", "MGMTPOSTGRES", "21"), "")),
+              ElementsAre(MistakeCode::missing_role));
+  // A slave beside it asks for a pair: both standalone roles are pointed at.
+  EXPECT_THAT(codes_of(replaced(standalone, "interface =", "vip = \"10.77.0.100\"\ninterface =") +
+                       host("db2", "MGMTPOSTGRES_SLAVE", "22")),
+              ElementsAre(MistakeCode::role_not_available, MistakeCode::role_not_available));
 }
 
 TEST(Site, names_missing_roles) {

@@ -34,6 +34,18 @@ inline std::string five_hosts() {
 
 inline std::string good_site() { return head + five_hosts(); }
 
+/// `head` without floating addresses.
+inline std::string head_of_standalone() {
+  const auto from = head.find("vip =");
+  return head.substr(0, from) + head.substr(head.find("\n[database]"));
+}
+
+inline std::string standalone_site() {
+  return head_of_standalone() + host("ccm1", "CCM_SA", "11") + host("db1", "MGMTPOSTGRES", "21");
+}
+
+inline std::string one_host_site() { return head_of_standalone() + host("ccm", "CCM", "11"); }
+
 inline std::string compact_site() {
   return head + host("one", "ALL", "1") + host("two", "ALL", "2", "b") + host("three", "ALL", "3", "c");
 }

@@ -5,6 +5,7 @@ fails after that is a failed request. With --notes it posts notes instead, each 
 """
 import argparse
 import http.client
+import itertools
 import json
 import signal
 import ssl
@@ -55,7 +56,7 @@ class Worker(threading.Thread):
 
     def request(self, method, path, body=None, headers=None):
         start = time.monotonic()
-        for attempt in (1, 2):
+        for attempt in itertools.count(1):
             try:
                 answer = self.once(method, path, body, headers or {})
                 self.managers.add(answer.getheader("X-Gemel-Manager", "?"))
@@ -64,10 +65,12 @@ class Worker(threading.Thread):
                 break
             except (OSError, http.client.HTTPException) as error:
                 self.drop()
-                if attempt == 1:
-                    self.repeated += 1
-                else:
+                if attempt > 1 and time.monotonic() - start >= self.options.patience:
                     self.failures.append(f"{method} {path}: {type(error).__name__}: {error}")
+                    break
+                self.repeated += 1
+                if attempt > 1:
+                    time.sleep(0.01)
         self.done += 1
         self.slowest = max(self.slowest, time.monotonic() - start)
 
@@ -98,6 +101,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--pace", type=float, default=0.01, help="seconds between two requests of a worker")
     parser.add_argument("--timeout", type=float, default=15)
+    parser.add_argument("--patience", type=float, default=0, help="seconds for which a request is repeated, not once")
     parser.add_argument("--notes", default="", help="post notes under this author instead")
     options = parser.parse_args()
     options.path = options.path or ["/", "/api/v1/site"]

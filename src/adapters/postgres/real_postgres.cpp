@@ -159,9 +159,10 @@ void RealPostgres::adopt(pid_t postmaster) {
   shared_->tasks.spawn("renew", renew(shared_, postmaster));
 }
 
-/// Certificates may have been exchanged and hosts come to the site while no agent ran; settings that need a start wait for
-/// the next one. Nothing else may have changed in the server's files but the names of an agent that died between file and signal, and those only to what the record allows (protocol.md: a larger
-/// list comes before the record, a smaller one after it).
+/// Certificates may have been exchanged and hosts come to the site while no agent ran; settings that need a start wait
+/// for the next one. Nothing else may have changed in the server's files but the names of an agent that died between
+/// file and signal, and those only to what the record allows (protocol.md: a larger list comes before the record, a
+/// smaller one after it).
 Task<void> RealPostgres::renew(std::shared_ptr<Shared> shared, pid_t postmaster) {
   const auto renewed = co_await blocking<Result<bool>>([files = shared->files] { return files.renew(); });
   if (!renewed) {
