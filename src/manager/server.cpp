@@ -134,14 +134,15 @@ Status Server::start() {
   if (auto status = start_parts(); !status) return status;
   auto* application = application_.get();
   for (const auto& address : config_.self().addresses()) {
-    auto status = listen(address, config_.ports.https, [application](runtime::HttpRequest request, runtime::Peer peer) {
-      return answer(application, std::move(request), std::move(peer));
-    });
-    if (!status) return status;
-    status =
-        listen(address, config_.ports.orchestrators, [application](runtime::HttpRequest request, runtime::Peer peer) {
-          return answer_orchestrator(application, std::move(request), std::move(peer));
+    auto status =
+        listen(address, config_.ports.manager_https, [application](runtime::HttpRequest request, runtime::Peer peer) {
+          return answer(application, std::move(request), std::move(peer));
         });
+    if (!status) return status;
+    status = listen(address, config_.ports.manager_orchestrators,
+                    [application](runtime::HttpRequest request, runtime::Peer peer) {
+                      return answer_orchestrator(application, std::move(request), std::move(peer));
+                    });
     if (!status) return status;
   }
   tasks_.spawn("watch database", watch_database(notes_.get(), &readiness_));
