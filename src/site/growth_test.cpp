@@ -214,6 +214,19 @@ TEST(Growth, one_host_becomes_the_first_of_three) {
   EXPECT_TRUE(waits_for(plan, "three/database-check", "one/database-check"));
 }
 
+TEST(Growth, a_manager_that_does_not_run_beside_the_database_changes_nothing_about_the_order) {
+  auto present = site_of(test::one_host_site());
+  present.hosts[0].name = "one";
+  present.hosts[0].address = "10.77.0.1";
+  present.hosts[0].address6 = "fd77::1";
+  auto input = grown(present, site_of(test::compact_site()));
+  input.facts["one"].running_units.erase(std::string(manager_unit));
+  const auto plan = make_plan(input);
+  EXPECT_TRUE(waits_for(plan, "one/manager", "one/bridge-check"));
+  EXPECT_TRUE(waits_for(plan, "one/files", "three/manager-check"));
+  EXPECT_TRUE(waits_for(plan, "one/manager-again", "one/files")) << "it read the bridge when it was started";
+}
+
 TEST(Growth, the_hosts_that_run_stay_and_nothing_must_wait_for_a_copy) {
   const auto codes_of = [](const PlanInput& input) {
     std::vector<ProblemCode> list;

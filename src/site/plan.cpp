@@ -33,6 +33,7 @@ class Planner {
   Step unit_step(const HostWork& work, StepKind kind) const;
   Step check_step(const HostWork& work, StepKind kind) const;
 
+  [[nodiscard]] bool waits_for_turn(const HostWork& work, const Step& step) const;
   void prepare_hosts();
   void start_voters();
   void start_voters_at_once(const std::vector<HostWork*>& starting);
@@ -92,6 +93,7 @@ std::string Planner::add(const HostWork& work, Step step, Ids needs) {
   const auto own = last_.find(work.host->name);
   if (own != last_.end()) add_all(needs, {own->second});
   step.needs = std::move(needs);
+  while (used_.contains(step.id)) step.id += "-again";
   const auto id = step.id;
   used_.insert(id);
   last_[work.host->name] = id;
@@ -155,7 +157,9 @@ Step Planner::check_step(const HostWork& work, StepKind kind) const {
 }
 
 /// Files and packages of a host whose agent runs wait for its turn: they, or what reads them, interrupt something.
-bool waits_for_turn(const HostWork& work, const Step& step) {
+bool Planner::waits_for_turn(const HostWork& work, const Step& step) const {
+  const bool is_bridged = growth_ && growth_->database == work.host;
+  if (is_bridged && step.kind == StepKind::lay_files) return true;
   // A manager that does not run yet needs its files now; then the agent's are there a little before its turn.
   if (step.kind == StepKind::lay_files) return work.is_agent_up && (work.is_manager_up || !work.host->concepts.manager);
   return step.kind == StepKind::install_packages && !step.restarts.empty();
@@ -291,7 +295,9 @@ void Planner::change_one(HostWork& work) {
   if (restarted.contains(std::string(agent_unit))) {
     next(check_step(work, concepts.database ? StepKind::check_database : StepKind::check_agent));
   }
-  if (work.is_manager_up && work.must_restart_manager && !restarted.contains(std::string(manager_unit)))
+  // A manager that was started a moment ago, on the host of the database, knows of the bridge only.
+  const bool runs_manager = work.is_manager_up || (growth_ && growth_->database == work.host && concepts.manager);
+  if (runs_manager && work.must_restart_manager && !restarted.contains(std::string(manager_unit)))
     next(unit_step(work, StepKind::restart_manager));
   else if (work.must_enable_manager)
     next(unit_step(work, StepKind::start_manager));

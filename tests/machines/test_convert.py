@@ -1,17 +1,16 @@
 """A standalone site (CCM_SA and MGMTPOSTGRES) on two of the lab's bare machines, then gemel convert: the same site with
 five hosts, under load, killed once on the way. The managers' users come to the only manager itself, by its name."""
 import json
-import re
-import subprocess
-import sys
 import time
 
 import pytest
 
 from bare_site import CLIENT_SPACE, HOSTS, BareSite
-from lab_driver import HERE, ROOT, Lab, Load, wait_until
+from conversion import POSTMASTER, begin, convert, is_open, kept, kill_convert_at, lead_name_to, writers
+from lab_driver import ROOT, Lab, wait_until
 
 FIRST = ("ccm1", "db1")
+GROWN = ROOT / "lab" / "site.toml"
 STANDALONE = """[site]
 name = "lab"
 dns_name = "mgmt.lab.test"
@@ -29,23 +28,15 @@ role = "MGMTPOSTGRES"
 address = "10.77.0.21"
 address6 = "fd77::21"
 """
-POSTMASTER = "head -n 3 /var/lib/gemel/postgres/data/postmaster.pid"
-MANAGER = "https://10.77.0.11"
 
 
 @pytest.fixture(scope="module")
 def site(setup_site, tmp_path_factory) -> BareSite:
-    setup_site.condition = "bare" if setup_site.condition == "bare" else "off"
-    setup_site.be_bare()
-    setup_site.condition = "open"
-    grown = setup_site.site
-    setup_site.site = tmp_path_factory.mktemp("standalone") / "site.toml"
-    setup_site.site.write_text(STANDALONE)
+    begin(setup_site, tmp_path_factory.mktemp("standalone"), STANDALONE)
     for host in FIRST:
         lead_name_to(setup_site.lab, host, "10.77.0.11")
-    setup_site.lab.in_client = lambda *command: ["ip", "netns", "exec", CLIENT_SPACE, *command]
     yield setup_site
-    setup_site.site = grown
+    setup_site.site = GROWN
     setup_site.condition = "off"
 
 
@@ -54,50 +45,8 @@ def lab(site) -> Lab:
     return site.lab
 
 
-def lead_name_to(lab: Lab, host: str, address: str) -> None:
-    """What the DNS would say; in place, because the file is a mount's target on no machine but may be on some."""
-    lab.inside(host, "sh", "-c", f"sed 's/^[^ ]* mgmt.lab.test$/{address} mgmt.lab.test/' /etc/hosts >/tmp/hosts && "
-               "cat /tmp/hosts >/etc/hosts")
-
-
-def writers(site: BareSite, author: str) -> Load:
-    """Posts notes to the first manager itself and repeats each until it is answered."""
-    return Load(site.lab, sys.executable, str(HERE / "web_load.py"), "--url", MANAGER, "--ca",
-                str(site.state / "rendered" / "ca" / "web-ca.crt"), "--notes", author, "--patience", "20")
-
-
-def kept(lab: Lab, host: str, author: str) -> set[str]:
-    return set(lab.sql(host, f"SELECT idempotency_key FROM notes WHERE author = '{author}'"))
-
-
-def convert(site: BareSite, *words: str) -> subprocess.CompletedProcess:
-    command = site.command("convert", "--yes", *words)
-    command[command.index(str(site.site))] = str(ROOT / "lab" / "site.toml")
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
-
-
-def kill_convert_at(site: BareSite, step: str) -> None:
-    """Starts a conversion and ends it, as a power loss would, where it stands still."""
-    here, site.site = site.site, ROOT / "lab" / "site.toml"
-    before = set(site.state.glob("apply-*.log"))
-    process = site.start("convert", "--yes", GEMEL_SETUP_HOLD=f"{step}@after")
-    site.site = here
-
-    def held():
-        logs = set(site.state.glob("apply-*.log")) - before
-        return process.poll() is not None or any(f"{step}: held" in log.read_text() for log in logs)
-    try:
-        wait_until(f"the conversion stands still after {step}", held, 180)
-        is_over = process.poll() is not None
-    finally:
-        site.kill(process)
-    shown = process.stdout.read()
-    process.stdout.close()
-    assert not is_over, shown
-
-
 def test_convert_of_hosts_without_a_site_is_refused(site):
-    result = convert(site)
+    result = convert(site, GROWN)
     assert result.returncode == 3 and "nothing to convert" in result.stderr, result.stdout + result.stderr
 
 
@@ -150,13 +99,13 @@ def test_a_conversion_under_load_keeps_every_row_and_pauses_once(site, lab, reco
     with writers(site, "convert") as load:
         time.sleep(1)
         began = time.monotonic()
-        kill_convert_at(site, "db1/bridge-agent")
-        result = convert(site)
+        kill_convert_at(site, GROWN, "db1/bridge-agent")
+        result = convert(site, GROWN)
         took = time.monotonic() - began
         assert result.returncode == 0, result.stdout + result.stderr
         time.sleep(1)
         done = load.stop()
-    site.site = ROOT / "lab" / "site.toml"
+    site.site = GROWN
     assert "Configured CCM HA successfully" in result.stdout
     assert "still leads to the first manager" in result.stdout and "10.77.0.31" in result.stdout, result.stdout
     assert done["failed"] == 0 and done["requests"] > 200, done["failures"]
@@ -173,17 +122,17 @@ def test_a_conversion_under_load_keeps_every_row_and_pauses_once(site, lab, reco
 def test_what_was_converted_is_a_site_like_any_other(site, lab):
     again = site.run("apply", "--yes")
     assert again.returncode == 0 and "nothing to do" in again.stdout, again.stdout + again.stderr
-    address = lab.inside("ccm1", "sh", "-c", "nc -zw 1 10.77.0.21 5432 2>&1 || bash -c 'exec 3<>/dev/tcp/10.77.0.100/5432' "
-                         "&& echo floating")
-    assert address.strip() == "floating", "the managers reach the database by the floating address only"
+    assert not is_open("gemel-ccm1", "10.77.0.21", 5432), "the database's own address is for databases only"
+    assert is_open("gemel-ccm1", "10.77.0.100", 5432)
+    assert is_open(CLIENT_SPACE, "10.77.0.11", 443), "users still come to the manager itself"
     # The name leads to the balancer: the manager's own port is closed to users.
     lead_name_to(lab, "ccm1", "10.77.0.31")
     lead_name_to(lab, "db1", "10.77.0.31")
     closing = site.run("apply", "--yes")
-    assert closing.returncode == 0 and re.findall(r"ccm1/\S+", closing.stdout), closing.stdout + closing.stderr
-    assert set(re.findall(r"(\w+/[a-z-]+)", closing.stdout)) == {"ccm1/firewall"}, closing.stdout
-    direct = subprocess.run(lab.in_client("bash", "-c", "timeout 2 bash -c 'exec 3<>/dev/tcp/10.77.0.11/443'"), check=False)
-    assert direct.returncode != 0
+    assert closing.returncode == 0, closing.stdout + closing.stderr
+    assert ": 1 steps" in closing.stdout and "ccm1/firewall" in closing.stdout, closing.stdout
+    assert not is_open(CLIENT_SPACE, "10.77.0.11", 443)
+    assert is_open(CLIENT_SPACE, "10.77.0.31", 443)
     assert site.run("apply", "--yes").stdout.count("nothing to do") == 1
 
 
