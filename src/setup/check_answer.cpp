@@ -25,12 +25,23 @@ std::string missing_agent(const api::HostEntry& entry) {
   return "";
 }
 
-std::string missing_database(const api::HostEntry& entry, const api::SiteSummary& summary) {
+bool is_fed(const api::SiteStatus& status, const std::string& host) {
+  const auto* primary = find_host(status, status.summary.primary);
+  if (primary == nullptr || !primary->status || !primary->status->database) return false;
+  const auto& standbys = primary->status->database->standbys;
+  const auto found = std::ranges::find(standbys, host, &api::StandbyStatus::host);
+  return found != standbys.end() && found->is_streaming;
+}
+
+/// A commit waits for so many standbys and no more: beside another that holds every write, one that streams is enough.
+std::string missing_database(const api::HostEntry& entry, const api::SiteStatus& status) {
+  const auto& summary = status.summary;
   if (!entry.status->database) return "the agent runs no database";
   if (entry.status->database->role == "primary") return "";
   if (summary.primary.empty()) return "there is no primary database yet";
   if (entry.status->database->role != "standby") return "the database is " + entry.status->database->role;
-  if (std::ranges::count(summary.members, entry.host) == 0) return "the standby does not hold every write yet";
+  if (std::ranges::count(summary.members, entry.host) != 0) return "";
+  if (summary.members.size() < 2 || !is_fed(status, entry.host)) return "the standby does not hold every write yet";
   return "";
 }
 
@@ -62,7 +73,7 @@ std::string missing_for(site::StepKind kind, const std::string& host, const api:
   const auto* entry = find_host(status, host);
   if (entry == nullptr) return "the site does not know the host";
   if (auto missing = missing_agent(*entry); !missing.empty()) return missing;
-  if (kind == site::StepKind::check_database) return missing_database(*entry, status.summary);
+  if (kind == site::StepKind::check_database) return missing_database(*entry, status);
   if (kind == site::StepKind::check_manager) return missing_manager(host, status);
   if (kind == site::StepKind::check_balancer) return missing_balancer(*entry);
   return "";

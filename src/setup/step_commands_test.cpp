@@ -177,6 +177,18 @@ TEST(CheckAnswer, a_healthy_site_passes_every_check) {
   EXPECT_EQ(missing_for(StepKind::check_database, "db2", "noise " + api::to_json(status) + "\n"), "");
 }
 
+TEST(CheckAnswer, a_further_standby_streams_and_holds_no_commit_up) {
+  auto status = healthy();
+  auto third = status.hosts[2];
+  third.host = "db3";
+  status.hosts.push_back(third);
+  EXPECT_NE(missing_for(StepKind::check_database, "db3", status), "");
+  status.hosts[1].status->database->standbys.push_back({"db3", true, "0/1", 0});
+  EXPECT_EQ(missing_for(StepKind::check_database, "db3", status), "");
+  status.summary.members = {"db1"};
+  EXPECT_NE(missing_for(StepKind::check_database, "db3", status), "") << "somebody must hold every write";
+}
+
 TEST(CheckAnswer, a_manager_without_a_balancer_speaks_for_itself) {
   EXPECT_EQ(missing_for(StepKind::check_lone_manager, "ccm1", std::string("ready\n")), "");
   EXPECT_EQ(missing_for(StepKind::check_lone_manager, "ccm1", std::string("database: no answer for 6.2 s\n")),

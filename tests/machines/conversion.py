@@ -46,7 +46,7 @@ def is_open(space: str, address: str, port: int) -> bool:
 def convert(site: BareSite, grown: Path) -> subprocess.CompletedProcess:
     command = site.command("convert", "--yes")
     command[command.index(str(site.site))] = str(grown)
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, stdin=subprocess.DEVNULL)
 
 
 def kill_convert_at(site: BareSite, grown: Path, step: str) -> None:
