@@ -229,6 +229,7 @@ std::vector<Problem> problems_of(const PlanInput& input) {
     finder.find();
     for (auto& problem : finder.problems) problems.push_back(std::move(problem));
   }
+  problems.insert(problems.end(), input.findings.begin(), input.findings.end());
   return problems;
 }
 

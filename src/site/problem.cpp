@@ -51,6 +51,10 @@ std::string_view to_string(ProblemCode code) {
       return "no_source";
     case ProblemCode::old_postgres:
       return "old_postgres";
+    case ProblemCode::certificate_ends:
+      return "certificate_ends";
+    case ProblemCode::key_open:
+      return "key_open";
   }
   return "";
 }

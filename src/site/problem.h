@@ -30,7 +30,9 @@ enum class ProblemCode : std::uint8_t {
   small_packets,      // warning: packets of the link's size do not reach another host
   slow_path,          // warning: the way to another host and back takes long
   no_source,          // a package of the distribution is neither installed nor to be had
-  old_postgres        // warning
+  old_postgres,       // warning
+  certificate_ends,   // warning: the operator's own certificate must be renewed
+  key_open            // warning: everybody can read its key
 };
 std::string_view to_string(ProblemCode code);
 
