@@ -168,17 +168,18 @@ void add_doctor(CLI::App& app, Arguments& arguments) {
 
 void add_replace_host(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.replace_host;
-  auto* verb = app.add_subcommand("replace-host", "a lost database host, installed anew, becomes a full copy again");
+  auto* verb = app.add_subcommand("replace-host", "a lost host, installed anew, does its part again");
   add_setup_options(*verb, options.setup);
   verb->add_option("--host", options.host, "the host, under its old name and address")->required()->type_name("HOST");
   verb->add_option("--host-key", options.host_key, "fingerprint of its new key, instead of being asked")
       ->type_name("SHA256:...");
   verb->add_flag("--yes", options.setup.is_confirmed, "do not ask about the plan; about a changed key it is asked");
-  verb->add_option("--timeout", arguments.replace_seconds, "seconds to wait for the copy (default 14400)")
+  verb->add_option("--timeout", arguments.replace_seconds, "seconds to wait for the copy of a database (default 14400)")
       ->check(CLI::Range(1U, 1'000'000U))
       ->type_name("SECONDS");
   verb->footer(
-      "Refused unless another host serves and does not count on this one. Nothing is changed on the other hosts.");
+      "Refused while the host is well; for a database host unless another one serves and does not count on it, for a "
+      "manager or load balancer unless the others have a majority. Nothing is changed on the other hosts.");
 }
 
 void add_wizard(CLI::App& app, Arguments& arguments) {

@@ -101,6 +101,7 @@ std::expected<void, Refusal> SetupSession::render() {
   const auto directory = state_ / "rendered";
   const auto rendered = site::render(input_.site, directory, options_.application_password);
   if (!rendered) return std::unexpected(refusal(rendered.error()));
+  input_.findings = rendered->findings;
   auto manifest = site::read_manifest(input_.site, directory);
   if (!manifest) return std::unexpected(refusal(manifest.error()));
   input_.manifest = *std::move(manifest);

@@ -1,6 +1,10 @@
 // gemel render: one site file becomes one tree of files per host; or every mistake in it at once.
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <set>
+#include <string>
+
 #include "cli/site_file.h"
 #include "cli/verbs.h"
 #include "site/render.h"
@@ -12,6 +16,9 @@ ExitCode run_render(const RenderOptions& options) {
   if (!site) return site.error();
   const auto rendered = site::render(*site, options.out);
   if (!rendered) return give_up(rendered.error());
+  std::set<std::string> warnings;  // the same for every host
+  for (const auto& finding : rendered->findings) warnings.insert(sentence_of(finding));
+  for (const auto& warning : warnings) std::fputs(("warning: " + warning + "\n").c_str(), stderr);
   print(fmt::format("Rendered site {} ({}) for {} into {}; {} issued. Settings: {}\n", site->name, rendered->site_id,
                     counted(site->hosts.size(), "host"), options.out.string(),
                     counted(rendered->certificates_issued, "certificate"), rendered->summary.string()));

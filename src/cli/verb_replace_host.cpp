@@ -1,5 +1,5 @@
-// gemel replace-host: a database host that was lost and installed anew under its name and address becomes a full copy
-// again, without touching the one that serves.
+// gemel replace-host: a host that was lost and installed anew under its name and address does its part again, without
+// a change of any other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +19,8 @@ using setup::Replaceability;
 // The primary gives a silent standby up within seconds; a person who just pulled the plug should not have to try again.
 constexpr auto give_up_limit = std::chrono::seconds(60);
 constexpr auto look_interval = std::chrono::seconds(1);
+// Without a copy of data: a member of the store joins within 11 s, a manager starts within seconds.
+constexpr auto join_limit = std::chrono::minutes(10);
 
 /// What any other host of the site says of it; the first that answers is asked.
 runtime::Task<Result<api::SiteStatus>> ask_site(SetupSession* session, std::string without) {
@@ -39,16 +41,26 @@ runtime::Task<Result<api::SiteStatus>> ask_site(SetupSession* session, std::stri
   co_return std::unexpected(last);
 }
 
+std::chrono::seconds limit_of(const site::Host& host, const ReplaceHostOptions& options) {
+  return host.concepts.database ? options.timeout : std::min<std::chrono::seconds>(options.timeout, join_limit);
+}
+
+/// What keeps the site going meanwhile.
+std::string who_serves(const site::Host& host, const api::SiteSummary& summary) {
+  if (host.concepts.database) return fmt::format("{} serves; it does not count on {}.\n", summary.primary, host.name);
+  return fmt::format("The others have a majority without {}.\n", host.name);
+}
+
 /// `done` once the host may be replaced.
-runtime::Task<ExitCode> wait_until_replaceable(SetupSession* session, std::string host) {
+runtime::Task<ExitCode> wait_until_replaceable(SetupSession* session, site::Host host) {
   const auto deadline = runtime::boot_now() + give_up_limit;
   bool is_told = false;
   while (true) {
-    const auto status = co_await ask_site(session, host);
+    const auto status = co_await ask_site(session, host.name);
     if (!status) co_return give_up(status.error().with("no host could say how the site is"));
     const auto answer = setup::replaceability_of(host, *status);
     if (answer.verdict == Replaceability::Verdict::possible) {
-      print(fmt::format("{} serves; it does not count on {}.\n", status->summary.primary, host));
+      print(who_serves(host, status->summary));
       co_return ExitCode::done;
     }
     if (answer.verdict == Replaceability::Verdict::refused || runtime::boot_now() >= deadline) {
@@ -61,11 +73,11 @@ runtime::Task<ExitCode> wait_until_replaceable(SetupSession* session, std::strin
   }
 }
 
-runtime::Task<ExitCode> wait_until_whole(SetupSession* session, std::string host, std::chrono::seconds limit) {
+runtime::Task<ExitCode> wait_until_whole(SetupSession* session, site::Host host, std::chrono::seconds limit) {
   const auto deadline = runtime::boot_now() + limit;
   std::string missing;
   while (true) {
-    const auto status = co_await ask_site(session, host);
+    const auto status = co_await ask_site(session, host.name);
     missing = status ? setup::missing_redundancy(host, *status) : status.error().to_string();
     if (missing.empty()) break;
     if (runtime::boot_now() >= deadline) {
@@ -74,12 +86,23 @@ runtime::Task<ExitCode> wait_until_whole(SetupSession* session, std::string host
     }
     co_await runtime::sleep_for(look_interval);
   }
-  print(fmt::format("{} holds every write; a failover is possible again.\n", host));
+  print(host.name +
+        (host.concepts.database ? " holds every write; a failover is possible again.\n" : " does its part again.\n"));
   co_return ExitCode::done;
 }
 
-runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOptions* options, const site::Plan* plan,
-                                  bool use_colour) {
+/// A member of the store that reaches nobody at its start must not take itself for the first of a new site.
+runtime::Task<ExitCode> prepare_voter(SetupSession* session, site::Host host) {
+  if (!host.concepts.voter) co_return ExitCode::done;
+  const auto noted = co_await session->remote()->run(host.name, setup::never_begin_anew());
+  if (!noted) co_return give_up(noted.error().with(host.name));
+  if (noted->exit_code == 0) co_return ExitCode::done;
+  complain(fmt::format("{}: {}", host.name, noted->output));
+  co_return ExitCode::failed;
+}
+
+runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOptions* options, site::Host host,
+                                  const site::Plan* plan, bool use_colour) {
   print(plan_table(session->site().name, *plan, false, use_colour));
   if (is_blocked(*plan)) {
     complain("this stands in the way; nothing was changed");
@@ -91,27 +114,31 @@ runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOption
       complain("nothing was changed");
       co_return ExitCode::refused;
     }
-    const auto code = co_await carry_out(session, plan, use_colour, {.limit = options->timeout});
+    auto code = co_await prepare_voter(session, host);
+    if (code != ExitCode::done) co_return code;
+    code = co_await carry_out(session, plan, use_colour, {.limit = limit_of(host, *options)});
     if (code != ExitCode::done) co_return code;
   }
-  const auto code = co_await wait_until_whole(session, options->host, options->timeout);
+  const auto code = co_await wait_until_whole(session, host, limit_of(host, *options));
   co_return code;
 }
 
-runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions* options, bool use_colour) {
-  auto code = co_await wait_until_replaceable(session, options->host);
+runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions* options, site::Host host,
+                                bool use_colour) {
+  auto code = co_await wait_until_replaceable(session, host);
   if (code != ExitCode::done) co_return code;
   code = co_await session->accept_new_key(options->host, options->host_key);
   if (code != ExitCode::done) co_return code;
   const auto plan = co_await plan_after_asking(session, options->setup.is_confirmed);
   if (!plan) co_return plan.error();
   const auto part = site::plan_of_host(*plan, options->host);
-  code = co_await fill_host(session, options, &part, use_colour);
+  code = co_await fill_host(session, options, host, &part, use_colour);
   co_return code;
 }
 
-runtime::Task<ExitCode> replace_and_close(SetupSession* session, const ReplaceHostOptions* options, bool use_colour) {
-  const auto code = co_await replace(session, options, use_colour);
+runtime::Task<ExitCode> replace_and_close(SetupSession* session, const ReplaceHostOptions* options, site::Host host,
+                                          bool use_colour) {
+  const auto code = co_await replace(session, options, host, use_colour);
   co_await session->close();
   co_return code;
 }
@@ -127,14 +154,7 @@ ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions&
     complain(fmt::format("the site file has no host \"{}\"", options.host));
     return ExitCode::not_found;
   }
-  if (!host->concepts.database || host->concepts.voter) {
-    complain(
-        fmt::format("{} is not a database host alone: a member of the store cannot be replaced by this yet; "
-                    "nothing was changed",
-                    options.host));
-    return ExitCode::refused;
-  }
-  return run_loop(replace_and_close(session->get(), &options, common.use_colour));
+  return run_loop(replace_and_close(session->get(), &options, *host, common.use_colour));
 }
 
 }  // namespace gemel::cli

@@ -50,7 +50,13 @@ std::expected<Answers, ExitCode> answers_from_site(const std::filesystem::path& 
   if (!text && text.error().code == ErrorCode::not_found) return Answers{};
   if (!text) return std::unexpected(give_up(text.error().with(file.string())));
   auto read = wizard::answers_of_site(*text, file.string());
-  if (read.mistakes.empty()) return std::move(read.answers);
+  if (read.mistakes.empty()) {
+    // The form asks for whole paths: the site file may be written elsewhere.
+    for (auto& [id, value] : read.answers.values) {
+      if (id.starts_with(wizard::certificate_fields) && !value.empty()) value = std::filesystem::absolute(value);
+    }
+    return std::move(read.answers);
+  }
   for (const auto& mistake : read.mistakes) std::fputs((to_string(mistake) + "\n").c_str(), stderr);
   complain(fmt::format("{}; nothing was changed", counted(read.mistakes.size(), "mistake")));
   return std::unexpected(ExitCode::usage);

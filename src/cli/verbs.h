@@ -148,7 +148,8 @@ struct ReplaceHostOptions {
   std::string host_key;  // fingerprint of its new key, agreed to beforehand; empty: a person is asked
   std::chrono::seconds timeout{std::chrono::hours(4)};  // a copy of a large database takes its time
 };
-/// Makes a database host that was installed anew a full copy again. `not_found`: no such host; `refused`: it is not
+/// Makes a host that was installed anew do its part again: a full copy, a member of the store, a manager, a balancer.
+/// `not_found`: no such host; `refused`: it is not
 /// lost, or the site cannot take it back now; codes of run_apply() afterwards.
 ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options);
 

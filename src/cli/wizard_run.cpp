@@ -20,12 +20,12 @@ namespace {
 constexpr mode_t site_file_mode = 0644;  // it holds no secret
 constexpr mode_t private_mode = 0600;
 
-/// Two site files are the same when every host is told the same.
+/// Two site files are the same when every host is told the same and users see the same certificate.
 bool is_same_site(const site::Site& left, const site::Site& right) {
   const auto told = [](const site::Site& site) {
     return site::to_toml(site::host_config(site, site.id, site.hosts.front()));
   };
-  return told(left) == told(right);
+  return told(left) == told(right) && left.own_certificate == right.own_certificate;
 }
 
 }  // namespace

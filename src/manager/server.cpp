@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "adapters/postgres/quoting.h"
 #include "base/text.h"
 #include "manager/postgres_notes_store.h"
@@ -121,7 +124,15 @@ Status Server::listen(const std::string& address, std::uint16_t port, runtime::H
   runtime::HttpServerOptions options;
   options.address = address;
   options.port = port;
+  // The balancers ask for the host's name and believe the site's web authority; users ask for the site's DNS name, and
+  // may be shown the operator's own certificate. A host laid out by an earlier version has the former only.
   options.tls = {.ca = {}, .certificate = config_.pki("web.crt"), .key = config_.pki("web.key")};
+  std::error_code error;
+  if (std::filesystem::exists(config_.pki("mgmtserver.crt"), error)) {
+    options.named = runtime::NamedCertificate{
+        {.ca = {}, .certificate = config_.pki("mgmtserver.crt"), .key = config_.pki("mgmtserver.key")},
+        config_.self_name};
+  }
   options.max_body = max_body;
   options.max_connections = max_connections;
   auto listener = runtime::HttpServer::start(executor_, std::move(options), std::move(handler));

@@ -94,6 +94,36 @@ TEST_F(ServerTest, serves_without_a_database_and_drains_before_it_closes) {
   loop_.run();
 }
 
+runtime::Task<void> ask_both(runtime::HttpClient* user, runtime::HttpClient* balancer, boost::asio::io_context* loop) {
+  EXPECT_EQ((co_await get(user, "/healthz")).status, 200U) << "the certificate for users";
+  EXPECT_EQ((co_await get(balancer, "/healthz")).status, 200U) << "the host's own";
+  loop->stop();
+}
+
+TEST_F(ServerTest, shows_users_the_certificate_of_the_dns_name_and_balancers_that_of_the_host) {
+  runtime::TestAuthority bought("bought");
+  // The operator's may carry the host's name too: the balancer must still see the site's.
+  const auto files = bought.issue({.name = "mgmt", .dns = {"mgmt.lab.test", "ccm1"}, .addresses = {}, .uris = {}});
+  fs::copy_file(files.certificate, config_.pki("mgmtserver.crt"));
+  fs::copy_file(files.key, config_.pki("mgmtserver.key"));
+  const auto inner = authority_.issue({.name = "inner", .dns = {"ccm1"}, .addresses = {}, .uris = {}});
+  fs::copy_file(inner.certificate, config_.pki("web.crt"), fs::copy_options::overwrite_existing);
+  fs::copy_file(inner.key, config_.pki("web.key"), fs::copy_options::overwrite_existing);
+  Server server(loop_.get_executor(), config_);
+  ASSERT_TRUE(server.start());
+  const auto client = [&](const runtime::TestAuthority& authority, std::string name) {
+    return runtime::HttpClient(
+        loop_.get_executor(),
+        {.address = "127.0.0.1", .port = server.port(), .server_name = std::move(name), .local_socket = {}},
+        *runtime::TlsClientContext::load(authority.trust(), false));
+  };
+  auto user = client(bought, "mgmt.lab.test");
+  auto balancer = client(authority_, "ccm1");
+  runtime::TaskScope tasks(loop_.get_executor(), "test");
+  tasks.spawn("ask", ask_both(&user, &balancer, &loop_));
+  loop_.run();
+}
+
 TEST_F(ServerTest, says_what_is_missing_at_the_start) {
   fs::remove(config_.secret("application.password"));
   Server server(loop_.get_executor(), config_);

@@ -261,8 +261,16 @@ Task<void> accept_loop(std::shared_ptr<State> state) {
 Result<std::shared_ptr<asio::ssl::context>> server_context(const HttpServerOptions& options, const TlsFiles& files) {
   const bool wants_client = options.client_certificates == ClientCertificates::required;
   if (files.certificate.empty()) return fail(ErrorCode::invalid, "an HTTPS server needs a certificate");
-  return load_tls_context(files, TlsRole::server, wants_client ? PeerCertificate::required : PeerCertificate::ignored,
-                          options.only_tls13);
+  const auto peer = wants_client ? PeerCertificate::required : PeerCertificate::ignored;
+  auto context = load_tls_context(files, TlsRole::server, peer, options.only_tls13);
+  if (!context || !options.named) return context;
+  const auto named = load_tls_context(
+      {.ca = files.ca, .certificate = options.named->files.certificate, .key = options.named->files.key},
+      TlsRole::server, peer, options.only_tls13);
+  if (!named) return named;
+  if (auto status = show_by_name(**context, *named, options.named->except); !status)
+    return std::unexpected(status.error());
+  return context;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,19 @@ namespace gemel::runtime {
 
 enum class ClientCertificates { none, required };
 
+/// A further certificate of a server: shown to a client that asks for a name which it carries (RFC 6066), unless that
+/// is `except`. Letters' cases do not matter.
+struct NamedCertificate {
+  TlsFiles files;  // `ca` is not used
+  std::string except;
+};
+
 struct HttpServerOptions {
   std::string address = "::";               // bind address (dual stack for "::"); ignored for a local socket
   std::uint16_t port = 0;                   // 0: any free port
   std::filesystem::path local_socket = {};  // not empty: plain HTTP on this Unix socket, mode 0600, replaced if stale
   TlsFiles tls = {};                        // `ca` verifies clients when required
+  std::optional<NamedCertificate> named = {};
   ClientCertificates client_certificates = ClientCertificates::none;
   bool only_tls13 = false;
   std::size_t max_connections = 1000;
@@ -47,7 +56,8 @@ class HttpServer {
   ~HttpServer();
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] std::size_t connections() const;
-  /// New connections use these files from now on; open ones stay. On failure the old ones stay in use. Blocks briefly.
+  /// New connections use these files from now on, and `named` is read anew; open ones stay. On failure the old ones
+  /// stay in use. Blocks briefly.
   Status reload_tls(TlsFiles files);
   /// Stops accepting, lets requests in flight end within `limit`, closes the rest and cancels their handlers. While
   /// draining, answers carry "Connection: close".

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,7 +54,40 @@ void restrict(SSL_CTX* context, TlsRole role, bool only_tls13) {
   }
 }
 
+/// What a context knows of its other one. The context owns it: a connection outlives the server's own hold on both.
+struct OtherContext {
+  std::shared_ptr<asio::ssl::context> context;
+  std::string except;
+};
+
+void free_other(void*, void* other, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<OtherContext*>(other); }
+
+int other_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &free_other);
+  return index;
+}
+
+/// OpenSSL asks while it reads the client's first message. The name is a stranger's text.
+int choose_certificate(SSL* ssl, int*, void*) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  const auto* other = static_cast<OtherContext*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), other_index()));
+  if (name == nullptr || other == nullptr || ::strcasecmp(name, other->except.c_str()) == 0) return SSL_TLSEXT_ERR_OK;
+  SSL_CTX* context = other->context->native_handle();
+  const unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+  if (X509_check_host(SSL_CTX_get0_certificate(context), name, 0, flags, nullptr) == 1) SSL_set_SSL_CTX(ssl, context);
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
+
+Status show_by_name(asio::ssl::context& context, std::shared_ptr<asio::ssl::context> other, std::string except) {
+  auto held = std::make_unique<OtherContext>(std::move(other), std::move(except));
+  if (SSL_CTX_set_ex_data(context.native_handle(), other_index(), held.get()) != 1)
+    return fail(ErrorCode::unavailable, "TLS context: no place for a second certificate");
+  static_cast<void>(held.release());  // the context's now, see free_other()
+  SSL_CTX_set_tlsext_servername_callback(context.native_handle(), &choose_certificate);
+  return {};
+}
 
 Result<std::shared_ptr<asio::ssl::context>> load_tls_context(TlsFiles files, TlsRole role, PeerCertificate peer,
                                                              bool only_tls13) {

@@ -20,6 +20,11 @@ enum class PeerCertificate { ignored, required };
 Result<std::shared_ptr<boost::asio::ssl::context>> load_tls_context(TlsFiles files, TlsRole role, PeerCertificate peer,
                                                                     bool only_tls13);
 
+/// Makes a server with `context` show the certificate of `other` to who asks for a name that it carries, unless that is
+/// `except`. `other` lives as long as any connection of `context`.
+Status show_by_name(boost::asio::ssl::context& context, std::shared_ptr<boost::asio::ssl::context> other,
+                    std::string except);
+
 /// Makes the handshake check that the other end's certificate carries `name` (host name or IP literal).
 Status expect_server_name(SSL* ssl, const std::string& name);
 

@@ -40,6 +40,12 @@ void Collector::add_manager() {
   auto& web = add(CertificateUse::web, Authority::web, "web");
   web.owner = manager_user;
   web.request.dns_names.push_back(site_.dns_name);
+  // The balancer asks a manager for its host's name and believes the web authority only: that is web.crt. Who asks for
+  // a name of this one is a user or an orchestrator.
+  auto& shown = add(CertificateUse::web, Authority::web, "mgmtserver");
+  shown.owner = manager_user;
+  shown.is_for_users = true;
+  shown.request.dns_names.push_back(site_.dns_name);
 }
 
 void Collector::add_database() {
@@ -53,6 +59,7 @@ void Collector::add_database() {
 void Collector::add_balancer() {
   auto& balancer = add(CertificateUse::balancer, Authority::web, "mgmtserver");
   balancer.certificate = balancer.key = "pki/mgmtserver.pem";
+  balancer.is_for_users = true;
   balancer.request.dns_names.push_back(site_.dns_name);
   files.secrets.push_back({Secret::statistics});
 }

@@ -34,6 +34,7 @@ struct CertificateFiles {
   std::string certificate;  // "pki/agent.crt"
   std::string key;          // the same path when certificate and key are one file
   std::string_view owner = root_user;
+  bool is_for_users = false;  // the operator's own certificate stands here when the site has one
 };
 struct SecretFile {
   Secret secret = Secret::heartbeat;

@@ -173,6 +173,7 @@ Readers readers_of(std::string_view path, const Concepts& concepts) {
   const bool is_manager = concepts.manager;
   if (name == "host.toml" || name == "agent-ca.crt") return {true, is_manager};
   if (name.starts_with("manager-agent.") || name == "web.crt" || name == "web.key") return {false, is_manager};
+  if (name == "mgmtserver.crt" || name == "mgmtserver.key") return {false, is_manager};
   if (name == "web-ca.crt") return {concepts.balancer, is_manager};
   if (name == "db-ca.crt") return {concepts.database, is_manager};
   // The manager reads it at each connection; the agent only when it creates the database, which comes after.

@@ -73,6 +73,7 @@ struct PlanInput {
   Manifest manifest;
   SiteFacts facts;
   std::vector<LocalPackage> packages;  // may be empty when ours are installed already
+  std::vector<Problem> findings;       // of what was looked at before any host was asked
 };
 
 /// Total: never fails. A host that cannot be reached has a problem and no steps; nobody waits for its steps.

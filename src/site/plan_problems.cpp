@@ -243,6 +243,7 @@ std::vector<Problem> problems_of(const PlanInput& input) {
   if (const auto growth = growth_of(input)) {
     for (auto& problem : problems_of_growth(input, *growth)) problems.push_back(std::move(problem));
   }
+  problems.insert(problems.end(), input.findings.begin(), input.findings.end());
   return problems;
 }
 

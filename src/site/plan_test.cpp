@@ -112,6 +112,25 @@ TEST(Plan, a_changed_file_restarts_only_what_reads_it) {
   EXPECT_EQ(step_of(plan, "db2/files").files.size(), 1U);
 }
 
+TEST(Plan, a_renewed_certificate_is_taken_over_by_what_shows_it) {
+  auto input = test::done_input(five());
+  for (const auto* host : {"ccm1", "ccm2", "lb1"}) {
+    const auto* name = host == std::string("lb1") ? "/etc/gemel/pki/mgmtserver.pem" : "/etc/gemel/pki/mgmtserver.crt";
+    input.manifest.hosts[host].push_back({name, 0600, "root", "root", false, "new", "rendered"});
+    input.facts[host].files[name] = {false, "old", 0600, "root", "root"};
+  }
+  // One manager after the other; the balancer's agent leaves HAProxy running and makes it read its files again.
+  EXPECT_THAT(ids(make_plan(input)),
+              ElementsAre("ccm1/files", "ccm1/manager", "ccm1/manager-check", "ccm2/files", "ccm2/manager",
+                          "ccm2/manager-check", "lb1/files", "lb1/agent", "lb1/agent-check", "lb1/balancer-check"));
+}
+
+TEST(Plan, what_was_found_before_is_said_with_the_rest) {
+  auto input = test::done_input(five());
+  input.findings.push_back({ProblemCode::certificate_ends, "lb1", false, "it ends", "", ""});
+  EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::certificate_ends));
+}
+
 TEST(Plan, another_mode_is_set_and_nothing_is_restarted) {
   auto input = test::done_input(five());
   input.facts["db1"].files["/etc/gemel/pki/agent.key"].mode = 0644;

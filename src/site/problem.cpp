@@ -55,6 +55,10 @@ std::string_view to_string(ProblemCode code) {
       return "host_left_out";
     case ProblemCode::no_copy_yet:
       return "no_copy_yet";
+    case ProblemCode::certificate_ends:
+      return "certificate_ends";
+    case ProblemCode::key_open:
+      return "key_open";
   }
   return "";
 }

@@ -32,7 +32,9 @@ enum class ProblemCode : std::uint8_t {
   no_source,          // a package of the distribution is neither installed nor to be had
   old_postgres,       // warning
   host_left_out,      // a host of the running site is not in the site file, or has another address there
-  no_copy_yet         // a site that grows wants copies before it has them
+  no_copy_yet,        // a site that grows wants copies before it has them
+  certificate_ends,   // warning: the operator's own certificate must be renewed
+  key_open            // warning: everybody can read its key
 };
 std::string_view to_string(ProblemCode code);
 

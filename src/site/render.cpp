@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 #include <set>
 #include <system_error>
@@ -12,6 +13,7 @@
 #include "site/authorities.h"
 #include "site/certificates.h"
 #include "site/host_files.h"
+#include "site/own_certificate.h"
 #include "site/secrets.h"
 #include "site/tree.h"
 
@@ -36,6 +38,7 @@ struct Context {
   std::map<Secret, std::string> secrets;
   ExchangeStage stage = ExchangeStage::none;
   std::optional<std::string> application_password;
+  std::optional<OwnCertificate> own_certificate;
   unsigned certificates_issued = 0;
 };
 
@@ -144,6 +147,7 @@ class HostTree {
   Status directories();
   Status file(const std::string& name, const std::string& content, mode_t mode, std::string_view owner);
   Status certificate(const CertificateFiles& files);
+  Status lay(const CertificateFiles& files, const KeyPair& pair);
   path place(const std::string& name) const { return path(root_.string() + std::string(etc)) / name; }
   void note(mode_t mode, std::string_view owner, const std::string& name) {
     permissions_ += fmt::format("{:04o} {}:{} {}{}\n", mode, owner, owner, etc, name.empty() ? "" : "/" + name);
@@ -174,6 +178,7 @@ Status HostTree::file(const std::string& name, const std::string& content, mode_
 
 Status HostTree::certificate(const CertificateFiles& files) {
   const bool is_one_file = files.certificate == files.key;
+  if (files.is_for_users && context_.own_certificate) return lay(files, context_.own_certificate->pair);
   const auto& authority = context_.authorities.at(files.authority).issuer;
   const auto old_certificate = read_if_there(place(files.certificate));
   const auto old_key = read_if_there(place(files.key));
@@ -187,8 +192,12 @@ Status HostTree::certificate(const CertificateFiles& files) {
     if (!issued) return std::unexpected(issued.error());
     pair = *std::move(issued);
     ++context_.certificates_issued;
-    if (is_one_file) return file(files.key, pair.certificate + pair.key, secret_mode, files.owner);
   }
+  return lay(files, pair);
+}
+
+Status HostTree::lay(const CertificateFiles& files, const KeyPair& pair) {
+  if (files.certificate == files.key) return file(files.key, pair.certificate + pair.key, secret_mode, files.owner);
   if (auto status = file(files.certificate, pair.certificate, public_mode, files.owner); !status) return status;
   return file(files.key, pair.key, secret_mode, files.owner);
 }
@@ -236,6 +245,10 @@ std::string summary_of(const Context& context) {
                         host.zone, host.concepts.voter ? "yes" : "no");
   }
   text += fmt::format("\nConsole                 https://{}:{}/\n", site.dns_name, site.ports.https);
+  if (context.own_certificate) {
+    text += fmt::format("Its certificate         {}, your own, until {}\n", site.own_certificate->certificate.string(),
+                        date_of(context.own_certificate->ends));
+  }
   for (const auto& host : site.hosts) {
     if (!host.concepts.balancer) continue;
     text += fmt::format("Statistics              http://{}:{}/haproxy_stats (user admin)\n", host.address,
@@ -300,13 +313,21 @@ Result<Rendered> render(const Site& site, const path& directory,
     const auto reason = why_no_password(*application_password);
     if (!reason.empty()) return fail(ErrorCode::invalid, reason);
   }
+  // style: allow(wall-clock) a certificate is valid by the calendar
+  const std::chrono::sys_seconds now{std::chrono::seconds(std::time(nullptr))};
+  std::optional<OwnCertificate> own;
+  if (site.own_certificate) {
+    auto read = read_own_certificate(*site.own_certificate, site.dns_name, now);
+    if (!read) return std::unexpected(read.error());
+    own = *std::move(read);
+  }
   if (auto status = make_directories(directory); !status) return std::unexpected(status.error());
   const auto lock = DirectoryLock::take(directory);
   if (!lock) return std::unexpected(lock.error());
   const auto id = claim_directory(site, directory);
   if (!id) return std::unexpected(id.error());
   if (auto status = make_directory(directory, private_directory); !status) return std::unexpected(status.error());
-  Context context{site, directory, *id, {}, {}, ExchangeStage::none, application_password, 0};
+  Context context{site, directory, *id, {}, {}, ExchangeStage::none, application_password, std::move(own), 0};
   for (const auto* name : {"ca", "secrets"}) {
     if (auto status = make_directory(directory / name, private_directory); !status)
       return std::unexpected(status.error());
@@ -328,7 +349,9 @@ Result<Rendered> render(const Site& site, const path& directory,
   const auto summary = directory / "summary.txt";
   if (auto status = write_file(summary, summary_of(context), public_mode, Durability::replaceable); !status)
     return std::unexpected(status.error());
-  return Rendered{*id, summary, context.certificates_issued};
+  Rendered rendered{*id, summary, context.certificates_issued, {}};
+  if (context.own_certificate) rendered.findings = findings_of(*context.own_certificate, site, now);
+  return rendered;
 }
 
 }  // namespace gemel::site

@@ -5,9 +5,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "site/authorities.h"
+#include "site/problem.h"
 #include "site/site.h"
 
 namespace gemel::site {
@@ -16,6 +18,7 @@ struct Rendered {
   std::string site_id;
   std::filesystem::path summary;     // DIR/summary.txt: settings without secrets, for people
   unsigned certificates_issued = 0;  // 0 when all were there already
+  std::vector<Problem> findings;     // about the operator's own certificate; none is blocking
 };
 
 /// Writes below `directory` (mode 0700, made with its parents when missing):
@@ -29,8 +32,10 @@ struct Rendered {
 /// Idempotent: existing authorities, secrets and certificates that still fit are kept; a certificate whose host got
 /// other addresses or that ends within 30 days is issued anew. Hosts no longer in the site stay where they are. Every
 /// file is written whole, with its final mode, before it gets its name; owners are left to who installs the tree.
-/// Blocks. Errors: `conflict` = the directory belongs to another site, holds other things, or is being rendered to;
-/// `corrupt` = an authority or secret in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
+/// Where users look, the operator's own certificate takes the place of an issued one when the site has one; nothing is
+/// written when it is not sound. Blocks. Errors: `refused` = it, or an authority, cannot be used; `conflict` = the
+/// directory belongs to another site, holds other things, or is being rendered to; `corrupt` = an authority or secret
+/// in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
 ///
 /// `application_password`: what a person chose for the managers' database user, see why_no_password(); it is kept like
 /// one that was made. `conflict` when the directory has another one already: changing it takes more than a file.

@@ -83,9 +83,9 @@ TEST_F(Render, gives_each_host_exactly_the_files_of_its_role) {
   const std::set<std::string> voter{"pki/etcd-ca.crt",     "pki/etcd-peer.crt",   "pki/etcd-peer.key",
                                     "pki/etcd-server.crt", "pki/etcd-server.key", "pki/etcd-client.crt",
                                     "pki/etcd-client.key"};
-  const std::set<std::string> manager{
-      "pki/manager-agent.crt", "pki/manager-agent.key",       "pki/web-ca.crt", "pki/web.crt", "pki/web.key",
-      "pki/db-ca.crt",         "secrets/application.password"};
+  const std::set<std::string> manager{"pki/manager-agent.crt", "pki/manager-agent.key", "pki/web-ca.crt",
+                                      "pki/web.crt",           "pki/web.key",           "pki/mgmtserver.crt",
+                                      "pki/mgmtserver.key",    "pki/db-ca.crt",         "secrets/application.password"};
   const std::set<std::string> database{"pki/etcd-ca.crt",         "pki/etcd-client.crt",
                                        "pki/etcd-client.key",     "pki/db-ca.crt",
                                        "pki/postgres.crt",        "pki/postgres.key",

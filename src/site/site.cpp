@@ -101,6 +101,34 @@ void read_database_section(TomlReader& reader, const TableView& root, Draft& dra
   if (standbys) copies.standbys = static_cast<unsigned>(*standbys);
 }
 
+/// A certificate is of no use without its key. Whether the files are any good, whoever uses them looks at.
+void check_certificates(TomlReader& reader, const TableView& view, const Draft& draft) {
+  const auto has = [&](const Located& value) { return value.is_present() && !value.text.empty(); };
+  for (const auto* value : {&draft.certificate, &draft.certificate_key, &draft.certificate_authority}) {
+    if (value->is_present() && value->text.empty())
+      reader.mistake(MistakeCode::out_of_range, value->position, "an empty path: name a file, or leave the key out.");
+  }
+  if (has(draft.certificate) && has(draft.certificate_key)) return;
+  const auto& present = has(draft.certificate)       ? draft.certificate
+                        : has(draft.certificate_key) ? draft.certificate_key
+                                                     : draft.certificate_authority;
+  reader.mistake(MistakeCode::missing_key, present.is_present() ? present.position : view.position,
+                 fmt::format("[certificates]: \"{}\" is missing: give both \"certificate\" and \"key\", or leave the "
+                             "section out; then the site's own authority makes one.",
+                             has(draft.certificate) ? "key" : "certificate"));
+}
+
+void read_certificates_section(TomlReader& reader, const TableView& root, Draft& draft) {
+  const auto view = reader.table(root, "certificates", Need::optional);
+  if (!view) return;
+  static constexpr std::array<std::string_view, 3> known{"certificate", "key", "authority"};
+  reader.refuse_unknown_keys(*view, known);
+  draft.certificate = read(reader, *view, "certificate", Need::optional);
+  draft.certificate_key = read(reader, *view, "key", Need::optional);
+  draft.certificate_authority = read(reader, *view, "authority", Need::optional);
+  check_certificates(reader, *view, draft);
+}
+
 /// False when there is no list of hosts to check.
 bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto* list = reader.array(root, "host", Need::required);
@@ -129,7 +157,8 @@ bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
 
 /// A misspelt section is an unknown key of the document.
 void refuse_unknown_sections(TomlReader& reader, const TableView& root) {
-  static constexpr std::array<std::string_view, 6> known{"site", "network", "database", "timers", "ports", "host"};
+  static constexpr std::array<std::string_view, 7> known{"site",  "network", "database",    "timers",
+                                                         "ports", "host",    "certificates"};
   reader.refuse_unknown_keys(root, known);
 }
 
@@ -201,6 +230,15 @@ std::vector<std::string> service_side(const std::vector<Host>& hosts) {
   return addresses;
 }
 
+std::optional<OwnCertificateFiles> own_certificate(const Draft& draft, const std::filesystem::path& directory) {
+  if (!draft.certificate.is_present()) return std::nullopt;
+  const auto place = [&](const Located& value) {
+    return value.is_present() ? (directory / value.text).lexically_normal() : std::filesystem::path();
+  };
+  return OwnCertificateFiles{place(draft.certificate), place(draft.certificate_key),
+                             place(draft.certificate_authority)};
+}
+
 /// Pre: the draft has no mistake.
 Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies) {
   Site site;
@@ -249,6 +287,7 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
     read_site_section(reader, root, draft);
     read_network_section(reader, root, draft);
     read_database_section(reader, root, draft, copies);
+    read_certificates_section(reader, root, draft);
     const bool has_hosts = read_hosts(reader, root, draft);
     const bool compact = is_compact(draft);
     if (compact) {
@@ -265,7 +304,10 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
       check_roles(reader, draft);
       check_copies(reader, root, draft, copies);
     }
-    if (!reader.has_mistakes()) outcome.site = to_site(draft, timers, ports, copies);
+    if (!reader.has_mistakes()) {
+      outcome.site = to_site(draft, timers, ports, copies);
+      outcome.site->own_certificate = own_certificate(draft, std::filesystem::path(filename).parent_path());
+    }
   }
   outcome.mistakes = reader.take_mistakes();
   outcome.warnings = reader.take_warnings();

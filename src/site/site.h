@@ -11,6 +11,14 @@
 
 namespace gemel::site {
 
+/// Files with the operator's own certificate for HTTPS; paths relative to the site file are joined to its directory.
+struct OwnCertificateFiles {
+  std::filesystem::path certificate;  // the chain, its own certificate first
+  std::filesystem::path key;
+  std::filesystem::path authority;  // who signed the last one of the chain; may be empty
+  bool operator==(const OwnCertificateFiles&) const = default;
+};
+
 /// A site without a mistake. Immutable by convention; `hosts` carry their concepts, voters included.
 struct Site {
   std::string name;
@@ -28,6 +36,7 @@ struct Site {
   std::vector<std::string> service_targets;  // default: the addresses of the managers and balancers
   Ports ports;
   bool is_direct = false;  // users come to the managers themselves: there is no balancer, or their way to it is not yet
+  std::optional<OwnCertificateFiles> own_certificate;  // not looked at yet; empty: the site's web authority makes one
   std::vector<Host> hosts;
 
   /// One database host: nobody takes over, there is no virtual address.
@@ -41,7 +50,8 @@ struct SiteOrMistakes {
   Messages warnings;
 };
 
-/// Reads a site file. Pure; never throws; any text is answered. `filename` stands in the messages.
+/// Reads a site file. Pure; never throws; any text is answered. `filename` stands in the messages, and relative paths
+/// in the text begin at its directory.
 SiteOrMistakes parse_site(const std::string& text, const std::string& filename);
 
 /// What host.toml of `host` says. Pre: `host` is one of the site's; `site_id` is the rendered site's UUID.

@@ -40,6 +40,9 @@ struct Draft {
   Located user;
   Located database;
   Located program_directory;
+  Located certificate;
+  Located certificate_key;
+  Located certificate_authority;
   std::vector<Located> subnets;
   std::optional<std::vector<Located>> service_targets;  // nullopt: the key is absent
   std::vector<DraftHost> hosts;

@@ -17,4 +17,7 @@ struct Answers {
 /// The only answer that is a secret: it is in no draft, site file, summary or log.
 inline constexpr std::string_view password_id = "database.password";
 
+/// How the ids of the fields with the files of an own certificate begin.
+inline constexpr std::string_view certificate_fields = "certificates.";
+
 }  // namespace gemel::wizard

@@ -193,15 +193,23 @@ Screen balancer_screen() {
 }
 
 Screen certificates_screen() {
-  return {"certificates",
-          "Certificates",
-          fmt::format("Nothing is to be filled in here.\n\nThe site gets authorities of its own, one per purpose, and "
-                      "every host gets certificates of them, valid for {} days. Their keys stay in the state "
-                      "directory of the set-up; keep it private.\n\nBrowsers do not know the site's web authority: "
-                      "give them its certificate, which the last screen names. mgmtserver.pem of the load balancer is "
-                      "made too.",
-                      site::certificate_validity.count()),
-          {}};
+  return {
+      "certificates",
+      "Certificates",
+      fmt::format("Left empty, the site makes all certificates by authorities of its own, valid for {} days, "
+                  "mgmtserver.pem of the load balancer too. Their keys stay in the state directory of the set-up; "
+                  "keep it private. Browsers must be given the web authority's certificate, which the last screen "
+                  "names.\n\nOr give your own certificate for the Mgmtserver DNS Name, as files in PEM form here.",
+                  site::certificate_validity.count()),
+      {optional_field("certificates.certificate", "Certificate",
+                      "A file with your certificate, then those that lead to its authority, each after the one it\n"
+                      "signed. Load balancers and managers show it to users. The whole path, or empty."),
+       optional_field("certificates.key", "Its key",
+                      "A file with the private key of that certificate, without a pass phrase. It stays on this "
+                      "host\nand goes to the load balancers and managers. The whole path, or empty."),
+       optional_field("certificates.authority", "Its authority",
+                      "A file with the certificate of the authority that signed the chain's end; needed for one that\n"
+                      "this system does not trust. The whole path, or empty.")}};
 }
 
 Screen ssh_screen() {

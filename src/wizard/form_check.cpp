@@ -56,6 +56,8 @@ std::string own_mistake(const Field& field, const std::string& value) {
     case FieldKind::text:
       break;
   }
+  if (field.id.starts_with(certificate_fields) && value.front() != '/')
+    return fmt::format("\"{}\" is not a whole path: it begins with /.", value);
   // A host name is what the mission's page allows here; its reader would only say that it is no address.
   if (field.id == "database.address" && !value.contains(':') &&
       std::ranges::any_of(value, [](unsigned char letter) { return std::isalpha(letter) != 0; })) {
@@ -150,6 +152,7 @@ std::string check_value(const Answers& answers, const Field& field, const std::s
   const auto now = site_mistakes(after);
   for (std::size_t i = 0; i < now.mistakes.size(); ++i) {
     const auto& mistake = now.mistakes[i];
+    if (now.codes[i] == MistakeCode::missing_key) continue;
     if (mistake.field == field.id) return mistake.text;
     // Another field may be the one that a message points at when two of them meet.
     if (is_about_two_fields(now.codes[i]) && !is_among(known.mistakes, mistake)) return mistake.text;

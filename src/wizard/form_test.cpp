@@ -95,7 +95,10 @@ TEST(Form, every_field_of_a_site_reaches_the_site_file) {
                          {"manager1.zone", "a"},
                          {"balancer.https_port", "8443"},
                          {"balancer.orchestrators_port", "9443"},
-                         {"balancer.statistics_port", "9001"}});
+                         {"balancer.statistics_port", "9001"},
+                         {"certificates.certificate", "/tls/mgmt.crt"},
+                         {"certificates.key", "/tls/mgmt.key"},
+                         {"certificates.authority", "/tls/root.crt"}});
   const auto site = site::parse_site(write_site(answers).text, "site.toml").site;
   ASSERT_TRUE(site) << texts(judge(answers).mistakes);
   EXPECT_EQ(site->interface, "ens3");
@@ -112,6 +115,7 @@ TEST(Form, every_field_of_a_site_reaches_the_site_file) {
   EXPECT_EQ(site->ports.https, 8443);
   EXPECT_EQ(site->ports.orchestrators, 9443);
   EXPECT_EQ(site->ports.statistics, 9001);
+  EXPECT_EQ(site->own_certificate, (site::OwnCertificateFiles{"/tls/mgmt.crt", "/tls/mgmt.key", "/tls/root.crt"}));
 }
 
 TEST(Form, mistakes_come_back_to_their_fields) {
@@ -147,6 +151,22 @@ TEST(Form, a_value_is_checked_at_once_whichever_of_two_fields_a_message_points_a
   EXPECT_THAT(check({}, "database.address", "db.example.org"), HasSubstr("is a name"));
 }
 
+TEST(Form, a_certificate_is_given_with_its_key_or_not_at_all) {
+  auto answers = test::five_hosts();
+  EXPECT_THAT(check(answers, "certificates.certificate", "mgmt.crt"), HasSubstr("not a whole path"));
+  EXPECT_THAT(check(answers, "certificates.certificate", "/tls/mgmt.crt"), IsEmpty()) << "its key comes next";
+  answers.values["certificates.certificate"] = "/tls/mgmt.crt";
+  const auto mistakes = judge(answers).mistakes;
+  ASSERT_EQ(mistakes.size(), 1U) << texts(mistakes);
+  EXPECT_EQ(mistakes[0].field, "certificates.certificate");
+  EXPECT_THAT(mistakes[0].text, HasSubstr("\"key\" is missing"));
+  answers.values["certificates.key"] = "/tls/mgmt.key";
+  EXPECT_THAT(judge(answers).mistakes, IsEmpty());
+  EXPECT_THAT(write_site(answers).text,
+              HasSubstr("[certificates]\ncertificate = \"/tls/mgmt.crt\"\nkey = \"/tls/mgmt.key\"\n"));
+  EXPECT_THAT(write_site(test::five_hosts()).text, Not(HasSubstr("certificates")));
+}
+
 TEST(Form, what_comes_later_does_not_forbid_a_change) {
   EXPECT_THAT(check(test::five_hosts(), "network.subnets", "10.99.0.0/24"), IsEmpty());
 }
@@ -172,7 +192,8 @@ TEST(Form, the_password_is_in_no_text) {
 TEST(Form, a_site_file_gives_answers_that_make_the_same_site) {
   const auto extra =
       "\n[timers]\nprofile = \"fast\"\ngrace_ms = 320\nclock_rate_error = 0.05\n\n[ports]\nagent = 7410\nhttps = 444\n";
-  for (const auto& text : {site::test::good_site() + extra, site::test::compact_site(),
+  const auto own = "\n[certificates]\ncertificate = \"/tls/a.crt\"\nkey = \"/tls/a.key\"\n";
+  for (const auto& text : {site::test::good_site() + extra, site::test::compact_site() + own,
                            site::test::head + site::test::host("ccm1", "CCM_SA_PRIMARY", "11") +
                                site::test::host("ccm2", "CCM_SA_SECONDARY", "12", "b") +
                                site::test::host("db1", "MGMTPOSTGRES_MASTER", "21") +
@@ -186,6 +207,7 @@ TEST(Form, a_site_file_gives_answers_that_make_the_same_site) {
     ASSERT_TRUE(after) << write_site(read.answers).text;
     const std::string id = "4a7d3a5e-0000-4000-8000-000000000000";
     EXPECT_EQ(to_toml(host_config(*after, id, after->hosts[0])), to_toml(host_config(*before, id, before->hosts[0])));
+    EXPECT_EQ(after->own_certificate, before->own_certificate);
   }
 }
 
@@ -202,10 +224,17 @@ TEST(Form, a_site_that_it_cannot_describe_is_not_changed_silently) {
 
 TEST(Summary, the_last_page_names_addresses_and_places) {
   const auto site = *site::parse_site(site::test::good_site(), "site.toml").site;
-  const auto text = final_text(site, {"/x/site.toml", "/x", "/x/apply.log"});
+  const Places places{"/x/site.toml", "/x", "/x/apply.log"};
+  const auto text = final_text(site, places);
   for (const auto* part : {"https://mgmt.lab.test/", "http://10.77.0.31:9000/haproxy_stats", "/x/rendered/secrets/",
                            "/x/rendered/ca/web-ca.crt", "/x/site.toml", "/x/apply.log", "10.77.0.100"})
     EXPECT_THAT(text, HasSubstr(part));
+  auto own = site;
+  own.own_certificate = site::OwnCertificateFiles{"/tls/mgmt.crt", "/tls/mgmt.key", {}};
+  EXPECT_THAT(final_text(own, places), HasSubstr("/tls/mgmt.crt (your own)"));
+  EXPECT_THAT(final_text(own, places), Not(HasSubstr("web-ca.crt"))) << "nobody has to be given that one";
+  own.own_certificate->authority = "/tls/root.crt";
+  EXPECT_THAT(final_text(own, places), HasSubstr("Its authority      /tls/root.crt"));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ const std::string all_answers =
     "\n10.77.0.22\n\nb\n"
     "\n10.77.0.31\n\n\n"
     "\n\n\n"   // balancer
+    "\n\n\n"   // certificates
     "\n\n\n";  // ssh
 
 TEST(PlainDialogue, asks_for_everything_and_makes_a_site) {
@@ -55,7 +56,7 @@ TEST(PlainDialogue, asks_for_everything_and_makes_a_site) {
   EXPECT_EQ(answers.values.at("manager2.name"), "ccm2");
   EXPECT_EQ(answers.values.at("database2.zone"), "b");
   EXPECT_THAT(result.shown, HasSubstr("Mgmtserver DNS Name"));
-  EXPECT_EQ(result.saved, 41);
+  EXPECT_EQ(result.saved, 44);
   EXPECT_EQ(result.echo_changes, 2) << "off and on again around the password";
 }
 

@@ -36,7 +36,7 @@ std::string count_of(const site::Site& site, bool site::Concepts::* what) {
 }
 
 bool is_asked(std::string_view section, std::string_view key) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 13> asked{{{"site", "name"},
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 16> asked{{{"site", "name"},
                                                                                         {"site", "dns_name"},
                                                                                         {"network", "subnets"},
                                                                                         {"network", "interface"},
@@ -48,7 +48,10 @@ bool is_asked(std::string_view section, std::string_view key) {
                                                                                         {"database", "sync_standbys"},
                                                                                         {"ports", "https"},
                                                                                         {"ports", "orchestrators"},
-                                                                                        {"ports", "statistics"}}};
+                                                                                        {"ports", "statistics"},
+                                                                                        {"certificates", "certificate"},
+                                                                                        {"certificates", "key"},
+                                                                                        {"certificates", "authority"}}};
   return std::ranges::find(asked, std::pair(section, key)) != asked.end();
 }
 
@@ -92,6 +95,10 @@ Answers answers_of(const site::Site& site) {
   values["balancer.https_port"] = std::to_string(site.ports.https);
   values["balancer.orchestrators_port"] = std::to_string(site.ports.orchestrators);
   values["balancer.statistics_port"] = std::to_string(site.ports.statistics);
+  const auto own = site.own_certificate.value_or(site::OwnCertificateFiles{});
+  values["certificates.certificate"] = own.certificate;
+  values["certificates.key"] = own.key;
+  values["certificates.authority"] = own.authority;
   const auto hosts = in_order(site);
   const auto places = hosts_of(answers);
   for (std::size_t i = 0; i < std::min(hosts.size(), places.size()); ++i) {

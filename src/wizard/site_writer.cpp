@@ -114,6 +114,8 @@ void write_settings(Writer& writer) {
   writer.number_unless_standard("orchestrators", "balancer.orchestrators_port");
   writer.number_unless_standard("statistics", "balancer.statistics_port");
   writer.kept("ports");
+  writer.section("[certificates]");
+  for (const auto* key : {"certificate", "key", "authority"}) writer.text(key, std::string(certificate_fields) + key);
 }
 
 }  // namespace

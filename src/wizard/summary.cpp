@@ -39,7 +39,12 @@ std::string final_text(const site::Site& site, const Places& places) {
   const auto secrets = rendered / "secrets";
   std::string text = fmt::format("Write this down for future reference!\n\nSite               {}\n", site.name);
   text += fmt::format("Console            {}\n", url(site.dns_name, site.ports.https));
-  text += fmt::format("Its authority      {}\n", (rendered / "ca" / "web-ca.crt").string());
+  const auto& own = site.own_certificate;
+  if (own) text += fmt::format("Its certificate    {} (your own)\n", own->certificate.string());
+  if (!own || !own->authority.empty()) {
+    text += fmt::format("Its authority      {}\n",
+                        own ? own->authority.string() : (rendered / "ca" / "web-ca.crt").string());
+  }
   for (const auto& host : site.hosts) {
     if (!host.concepts.balancer) continue;
     text +=

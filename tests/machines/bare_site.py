@@ -84,8 +84,11 @@ class BareSite:
 
     def kill(self, process: subprocess.Popen) -> None:
         """As when the machine it runs on loses its power: the program and every ssh it started, at once."""
+        try:
+            space = os.readlink(f"/proc/{process.pid}/ns/net")  # gone as soon as the process has ended
+        except OSError:
+            space = ""
         process.send_signal(signal.SIGKILL)
-        space = os.readlink(f"/proc/{process.pid}/ns/net") if os.path.exists(f"/proc/{process.pid}/ns/net") else ""
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 # The master of a shared connection has given itself another title; its socket's path is in both.

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from bare_site import CLIENT_SPACE, HOSTS, BareSite
+from certificates import Authority, section
 from lab_driver import HERE, LAB, Lab, Load
 
 PASSWORD = "/etc/gemel/secrets/application.password"
@@ -181,6 +182,78 @@ def test_the_heartbeat_key_is_exchanged_although_every_stage_is_killed_once(lab,
 def test_after_a_rotation_nothing_is_left_to_do(lab, site):
     result = site.run("apply", "--yes")
     assert result.returncode == 0 and "[" not in result.stdout, result.stdout + result.stderr
+
+
+WEB = {"lb1": "10.77.0.31", "ccm1": "10.77.0.11", "ccm2": "10.77.0.12"}
+
+
+def shown(host: str, port: int, name: str) -> str:
+    """The SHA-256 of the certificate that the host shows at the port to somebody who asks for this name; to a user at the
+    balancer, to the balancer's host at a manager: the packet filter lets nobody else there."""
+    connect = ["ip", "netns", "exec", CLIENT_SPACE if host == "lb1" else "gemel-lb1", "openssl", "s_client", "-connect", f"{WEB[host]}:{port}",
+               *(["-servername", name] if name else ["-noservername"])]
+    answer = subprocess.run(connect, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+    return fingerprint(answer.stdout)
+
+
+def fingerprint(pem: str) -> str:
+    return subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=pem, capture_output=True,
+                          text=True, timeout=20, check=True).stdout.strip()
+
+
+def expect_shown(site: BareSite, expected: str) -> None:
+    """Who asks for the site's name sees it everywhere, on both ports (the balancer passes the orchestrators' through to a
+    manager); who asks a manager for its host's name, as the balancer does, sees the inner one."""
+    for host in WEB:
+        for port in (443, 8443):
+            assert shown(host, port, "mgmt.lab.test") == expected, (host, port)
+    for host in ("ccm1", "ccm2"):
+        inner = fingerprint((site.state / "rendered" / host / "etc" / "gemel" / "pki" / "web.crt").read_text())
+        assert shown(host, 443, host) == inner != expected
+        assert shown(host, 443, "") == inner
+
+
+def test_an_own_certificate_is_shown_and_renewed_under_load(lab, site, record, monkeypatch, tmp_path):
+    """It carries the managers' names too: what the balancer asks a manager for must not be answered with it."""
+    names = "DNS:mgmt.lab.test,DNS:ccm1,DNS:ccm2,IP:10.77.0.31"
+    own = Authority(tmp_path / "authority")
+    mine, key = tmp_path / "mgmt.pem", tmp_path / "mgmt.key"
+    (tmp_path / "site.toml").write_text(site.site.read_text() + section("mgmt.pem", "mgmt.key", own.root))
+    bundle = tmp_path / "both.crt"
+    bundle.write_text(own.root.read_text() + (site.state / "rendered" / "ca" / "web-ca.crt").read_text())
+    monkeypatch.setattr(lab, "in_client", lambda *command: ["ip", "netns", "exec", CLIENT_SPACE, *command])
+    haproxy = lab.inside("lb1", "cat", "/run/gemel/haproxy/haproxy.pid")
+    took = []
+    load = Load(lab, sys.executable, str(HERE / "web_load.py"), "--url", "https://10.77.0.31", "--ca", str(bundle))
+    with load, monkeypatch.context() as changed:
+        changed.setattr(site, "site", tmp_path / "site.toml")
+        for name in ("first", "renewed"):
+            chain, made = own.issue(name, names)
+            mine.write_text(chain.read_text())
+            key.write_text(made.read_text())
+            key.chmod(0o600)
+            began = time.monotonic()
+            result = site.run("apply", "--yes")
+            took.append(time.monotonic() - began)
+            assert result.returncode == 0, result.stdout + result.stderr
+            expect_shown(site, fingerprint(mine.read_text()))
+            again = site.run("apply", "--yes")
+            assert again.returncode == 0 and "nothing to do" in again.stdout, again.stdout + again.stderr
+        mine.write_text(own.issue("over", names, (-90, -1))[0].read_text())
+        refused = site.run("apply", "--yes")
+        assert refused.returncode == 3 and "has expired" in refused.stderr, refused.stdout + refused.stderr
+        measured = load.stop()
+    assert measured["failed"] == 0, measured["failures"]
+    assert measured["requests"] > 100
+    assert lab.inside("lb1", "cat", "/run/gemel/haproxy/haproxy.pid") == haproxy, "HAProxy was started anew"
+    for host, file, owner in (("lb1", "mgmtserver.pem", "root"), ("ccm1", "mgmtserver.key", "gemel-manager")):
+        assert lab.inside(host, "stat", "-c", "%a %U", f"/etc/gemel/pki/{file}").split() == ["600", owner]
+    record.add("apply: an own certificate under load", took, "s", 60)
+    # Without the section the site's own authority makes one again.
+    result = site.run("apply", "--yes")
+    assert result.returncode == 0, result.stdout + result.stderr
+    made = (site.state / "rendered" / "ccm1" / "etc" / "gemel" / "pki" / "mgmtserver.crt").read_text()
+    assert shown("ccm1", 443, "mgmt.lab.test") == fingerprint(made)
 
 
 def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, site):

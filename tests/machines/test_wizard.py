@@ -20,7 +20,7 @@ LINES = ["lab", "", "", "", "",                                     # site
          "", "", "a", "", "", "b",                                  # managers
          "", "10.77.0.21", "", "a", "", "10.77.0.22", "", "b",      # databases
          "", "10.77.0.31", "", "",                                  # load balancer
-         "", "", "", "", "", ""]                                    # its ports, SSH
+         "", "", "", "", "", "", "", "", ""]                        # its ports, certificates, SSH
 ANSWERS = """[site]
 name = "lab"
 [network]
@@ -232,8 +232,8 @@ def walk_to_summary(terminal: Terminal, seen=NOTHING) -> None:
     fill_in(terminal, [None, "10.77.0.31", None, None])
     terminal.choose("Statistics port", "HTTPS port", *BUTTONS)
     fill_in(terminal, [None, None, None], "Load balancer", seen)
-    terminal.choose("authorities of its own", "Certificates", "mgmtserver.pem", *BUTTONS)
-    seen("Certificates")
+    terminal.choose("authorities of its own", "Certificates", "mgmtserver.pem", "Its key", *BUTTONS)
+    fill_in(terminal, [None, None, None], "Certificates", seen)
     terminal.choose("How root gets onto the hosts", "Private key", "Packages", *BUTTONS)
     fill_in(terminal, [None, None, None], "SSH", seen)
     terminal.choose("Look at the hosts", "Summary", "lab", "10.77.0.0/24")
