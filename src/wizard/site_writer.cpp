@@ -114,6 +114,10 @@ void write_settings(Writer& writer) {
   writer.number_unless_standard("orchestrators", "balancer.orchestrators_port");
   writer.number_unless_standard("statistics", "balancer.statistics_port");
   writer.kept("ports");
+  for (const auto* section : {"aws", "openstack"}) {
+    writer.section(fmt::format("[{}]", section));
+    writer.kept(section);
+  }
 }
 
 }  // namespace
