@@ -101,6 +101,13 @@ Task<Result<std::string>> OpenStackMover::neutron(Call call) {
     const auto service = site::parse_web_url(token_.network_url);
     if (!service)
       co_return fail(ErrorCode::invalid, "Keystone's catalogue gives no URL of Neutron: " + token_.network_url);
+    if (!service->is_tls && !service->is_loopback()) {
+      co_return fail(
+          ErrorCode::denied,
+          fmt::format("Keystone's catalogue gives {} for Neutron, and a token is not sent without TLS: choose "
+                      "another \"interface\" in [openstack], or let the cloud's operator correct it",
+                      token_.network_url));
+    }
     const auto answer = co_await persist(*service, call);
     if (!answer) co_return std::unexpected(answer.error());
     if (answer->status == 200) co_return answer->body;

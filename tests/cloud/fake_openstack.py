@@ -19,6 +19,7 @@ class OpenStack(Service):
                        "allowed_address_pairs": [{"ip_address": "10.0.0.9", "mac_address": MAC}]}]
         self.floating = {"fip-1": {"id": "fip-1", "port_id": "port-old", "fixed_ip_address": "10.1.0.9"}}
         self.may_move = True
+        self.network_url = ""  # in the catalogue; empty: this server
         self.troubles: list[Answer] = []
         super().__init__(certificate, key)
 
@@ -50,7 +51,8 @@ class OpenStack(Service):
             return as_json(401, {"error": {"message": "The request you have made requires authentication."}})
         token = f"gAAAA{len(self.tokens)}"
         self.tokens[token] = True
-        endpoints = [{"interface": "public", "region": "one", "region_id": "one", "url": self.url + "/network/"}]
+        endpoints = [{"interface": "public", "region": "one", "region_id": "one",
+                      "url": self.network_url or self.url + "/network/"}]
         return as_json(201, {"token": {"expires_at": utc(self.token_life).replace("Z", ".000000Z"),
                                        "catalog": [{"type": "network", "endpoints": endpoints}]}},
                        x_subject_token=token)

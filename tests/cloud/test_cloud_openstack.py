@@ -159,6 +159,13 @@ def test_a_service_that_is_off_is_said_to_be_off(cloud, host):
     assert done.seconds < AGENTS_LIMIT
 
 
+def test_a_token_is_not_sent_without_tls(cloud, host):
+    cloud.network_url = "http://192.0.2.1:9696"
+    done = host.run()
+    assert done.code == DENIED and done.seconds < 2
+    assert "http://192.0.2.1:9696" in done.text and "without TLS" in done.text
+
+
 def test_a_catalogue_without_the_region_is_shown(cloud, host):
     configure(host, cloud, 'region = "two"')
     done = host.run()
