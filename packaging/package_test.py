@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("GEMEL_BUILD", ROOT / "build" / "release"))
 
 FILES = {
-    "gemel-agent": {"usr/sbin/gemeld", "usr/lib/systemd/system/gemeld.service", "usr/share/doc/gemel-agent/README.md"},
+    "gemel-agent": {"usr/sbin/gemeld", "usr/sbin/gemel-address", "usr/lib/systemd/system/gemeld.service",
+                    "usr/share/doc/gemel-agent/README.md"},
     "gemel-manager": {"usr/sbin/gemel-manager", "usr/lib/systemd/system/gemel-manager.service",
                       "usr/share/doc/gemel-manager/README.md"},
     "gemel": {"usr/bin/gemel"},
@@ -72,7 +73,7 @@ def test_fields(package):
 
 def test_the_agent_names_what_it_runs():
     recommended = field("gemel-agent", "Recommends")
-    for package in ("postgresql-15", "etcd-server", "haproxy", "nftables"):
+    for package in ("postgresql-15", "etcd-server", "haproxy", "nftables", "ca-certificates"):
         assert package in recommended
     assert "adduser" in field("gemel-manager", "Depends")
 
@@ -130,6 +131,7 @@ def test_units_are_understood_by_systemd(unpacked, package):
 def test_the_command_line_runs_and_says_its_version(unpacked):
     version = field("gemel", "Version").partition("-")[0]
     assert version in run(str(unpacked["gemel"] / PROGRAMS["gemel"]), "version")
+    assert version in run(str(unpacked["gemel-agent"] / "usr/sbin/gemel-address"), "--version")
 
 
 if __name__ == "__main__":

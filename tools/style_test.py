@@ -30,6 +30,7 @@ MAY_INCLUDE = {
     "site": {"base", "core", "site"},
     "adapters": {"base", "core", "runtime"},
     "api": {"base", "core", "runtime", "site", "api"},
+    "cloud": {"base", "core", "runtime", "site", "cloud"},
     "replay": {"base", "core", "replay"},
     "agent": {"base", "core", "runtime", "site", "api", "adapters", "replay", "agent"},
     "manager": {"base", "runtime", "site", "api", "adapters/postgres", "manager"},

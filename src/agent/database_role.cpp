@@ -148,9 +148,13 @@ runtime::Task<Result<std::unique_ptr<DatabaseNode>>> make_database_node(boost::a
       executor, [gate = parts.gate.get()] { return gate->is_open().value_or(false); });
   if (!keeper) co_return std::unexpected(keeper.error().with("address"));
   parts.address = std::move(*keeper);
-  if (!config.address_command.empty())
-    parts.address = adapters::address::open_command_address(executor, std::move(parts.address), config.address_command);
   parts.addresses = addresses_of(config);
+  if (const auto program = config.address.program(); !program.empty()) {
+    const bool can_check = config.address.provider != site::AddressProvider::command;
+    parts.address = adapters::address::open_command_address(
+        executor, std::move(parts.address), program, {},
+        can_check ? parts.addresses : std::vector<adapters::address::Address>{});
+  }
   if (const auto targets = config.service_targets_of_self(); !targets.empty()) {
     auto probe = adapters::service::open_icmp_probe(targets);
     if (!probe) co_return std::unexpected(probe.error().with("service probe"));

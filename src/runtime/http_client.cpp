@@ -177,7 +177,7 @@ Task<Result<std::shared_ptr<Stream>>> open_at(std::shared_ptr<State> state, Stre
     co_return fail(ErrorCode::unavailable,
                    state->name() + ": " + (is_late ? "no connection in time" : error.message()));
   }
-  if (!state->endpoint.local_socket.empty()) co_return stream;
+  if (!state->endpoint.local_socket.empty() || state->endpoint.is_plain) co_return stream;
   if (!state->tls) co_return fail(ErrorCode::invalid, state->name() + ": no TLS context");
   SSL* ssl = stream->prepare_tls(*state->tls->impl().context);
   const auto& wanted = state->endpoint.server_name.empty() ? state->endpoint.address : state->endpoint.server_name;

@@ -40,6 +40,7 @@ struct Endpoint {
   std::uint16_t port = 0;
   std::string server_name = {};             // name or IP the certificate must carry; empty: `address`
   std::filesystem::path local_socket = {};  // not empty: plain HTTP over this Unix socket
+  bool is_plain = false;                    // HTTP without TLS, for what exists only so: a cloud's metadata service
 };
 
 /// One kept connection to one endpoint; calls are serialised. Loop thread only. Reconnects by itself: a kept

@@ -85,6 +85,12 @@ ask_datagram() {
   case $said in *"refused"*) ;; *) fact unheard "${1% *}" "${1#* }" ;; esac
 }
 ask_answer() { has ping && ping -n -q -c 1 -W 1 "$1" >/dev/null 2>&1 && fact answering "$1"; }
+# The program of our package, on a host that knows its site already; what it checks it does not change.
+ask_move() {
+  [ -x /usr/sbin/gemel-address ] && [ -r /etc/gemel/host.toml ] || return 0
+  said=$(timeout 12 /usr/sbin/gemel-address check "${1% *}" 0 "${1#* }" 2>&1) ||
+    fact stuck "${1% *}" "$(printf '%s' "$said" | tr '\n\t' '  ' | cut -c 1-500)"
+}
 ask_path() {
   said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' - "${1% *}" "${1#* }" 2>&1)
   code=$?
@@ -110,6 +116,7 @@ for word in "$@"; do
     unit:*) ask_unit "$value" ;;
     answer:*) ask_answer "$value" ;;
     path:*) ask_path "$value" & ;;
+    move:*) ask_move "$value" & ;;
     datagram:*) ask_datagram "$value" & ;;
     peer:*) ask_peer "$value" & ;;
     taken:*) ask_taken "$value" & ;;
@@ -216,6 +223,7 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words.size() != 4) return;
   if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];
+  if (words[1] == "stuck") facts.stuck[words[2]] = words[3];
   if (words[1] == "candidate") facts.candidates[words[2]] = words[3];
   if (words[1] == "silent") facts.silent.insert({words[2], static_cast<std::uint16_t>(number_of(words[3]))});
   if (words[1] == "unheard") facts.silent_udp.insert({words[2], static_cast<std::uint16_t>(number_of(words[3]))});
@@ -262,6 +270,23 @@ runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand c
   --*open;
 }
 
+/// What there is to ask of the floating address on a database host.
+template <typename Ask>
+void ask_provider(const site::Site& site, const site::Host& host, const Ask& ask) {
+  const auto& address = site.address;
+  // A cloud's public address answers from outside of the site: that says nothing of who else has it.
+  if (host.vip.empty()) {
+    for (const auto* floating : {&site.vip, &site.vip6})
+      if (*floating) ask("answer", (*floating)->address);
+  }
+  if (!address.command.empty()) ask("file", address.command.string());
+  if (address.provider == site::AddressProvider::openstack) ask("file", address.openstack.secret_file.string());
+  if (address.program() != site::address_program) return;
+  const auto config = site::host_config(site, site.id, host);
+  for (const auto* floating : {&config.vip, &config.vip6})
+    if (*floating) ask("move", fmt::format("{} {}", (*floating)->address, site.interface));
+}
+
 }  // namespace
 
 RemoteCommand facts_command(const site::Site& site, const site::Manifest& manifest, const site::Host& host) {
@@ -275,10 +300,7 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
   ask("file", site::firewall_unit_file);
   for (const auto& other : site.hosts) ask("name", other.name);
   ask("name", site.dns_name);
-  if (host.concepts.database) {
-    for (const auto* floating : {&site.vip, &site.vip6})
-      if (*floating) ask("answer", (*floating)->address);
-  }
+  if (host.concepts.database) ask_provider(site, host, ask);
   for (const auto& address : host.addresses()) ask("taken", address);
   for (const auto& [address, port] : site::used_endpoints(site, host)) ask("path", fmt::format("{} {}", address, port));
   for (const auto& [address, port] : site::used_endpoints(site, host, site::Protocol::udp))

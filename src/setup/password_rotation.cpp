@@ -125,10 +125,14 @@ Task<Status> PasswordRotation::set_in_database() {
 Task<Status> PasswordRotation::check() {
   const auto address = site::host_config(*site_, "", site_->hosts.front()).database_address();
   if (!address) co_return fail(ErrorCode::invalid, "the site has no virtual address for the database");
+  // Behind a public address the primary has one of its own; its certificate is for the public one.
+  auto reached = *address;
+  for (const auto& host : site_->hosts)
+    if (host.name == primary_ && !host.vip.empty()) reached = host.vip;
   // Names of the site file: letters, digits, a few signs; nothing that libpq would take for another setting.
-  auto where = fmt::format("host={0} hostaddr={0} port={1} user={2} dbname={3} sslmode=verify-full sslrootcert={4}",
+  auto where = fmt::format("host={0} hostaddr={5} port={1} user={2} dbname={3} sslmode=verify-full sslrootcert={4}",
                            *address, site_->ports.postgres, site_->database.application_user,
-                           site_->database.database_name, "/etc/gemel/pki/db-ca.crt");
+                           site_->database.database_name, "/etc/gemel/pki/db-ca.crt", reached);
   auto command = script_command(check_script, {psql_of(*site_), std::move(where)});
   command.input = next_ + "\n" + former_ + "\n";
   auto status = co_await ask(primary_, std::move(command), "checking the passwords");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "runtime/files.h"
 #include "setup/check_answer.h"
 #include "setup/host_facts_script.h"
@@ -91,7 +92,8 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tlistener\t443\tnginx\nfact\ttaken\t10.0.0.1\nfact\tsystem_disk\t900\n"
       "fact\tunheard\t10.0.0.3\t7401\nfact\ttrip\t10.0.0.3\t412\nfact\tsmall\t10.0.0.3\n"
       "fact\tfloating\t10.0.0.9\nfact\tmember\tdb1\t10.0.0.1\tdatabase\nfact\tmember\tccm1\t10.0.0.4\tother\n"
-      "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\nfact\tend\n");
+      "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\n"
+      "fact\tstuck\t10.0.0.9\tthe role may not\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
   EXPECT_EQ(facts->system, "debian 12");
@@ -117,6 +119,29 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_TRUE(facts->floating.contains("10.0.0.9"));
   EXPECT_EQ(facts->members.at("db1"), (site::MemberFact{"10.0.0.1", true}));
   EXPECT_EQ(facts->members.at("ccm1"), (site::MemberFact{"10.0.0.4", false}));
+  EXPECT_EQ(facts->stuck.at("10.0.0.9"), "the role may not");
+}
+
+TEST(HostFacts, database_hosts_are_asked_for_what_moves_the_floating_address) {
+  auto site = five();
+  const auto questions = [&](std::size_t host) {
+    return join(facts_command(site, {}, site.hosts[host]).arguments, "\n") + "\n";
+  };
+  constexpr std::size_t manager = 0, database = 2;
+  EXPECT_THAT(questions(database), HasSubstr("\nanswer:10.77.0.100\n"));
+  EXPECT_THAT(questions(database), Not(HasSubstr("\nmove:")));
+  site.address.provider = site::AddressProvider::command;
+  site.address.command = "/usr/local/sbin/move";
+  EXPECT_THAT(questions(database), HasSubstr("\nfile:/usr/local/sbin/move\n"));
+  EXPECT_THAT(questions(database), Not(HasSubstr("\nmove:")));
+  EXPECT_THAT(questions(manager), Not(HasSubstr("/usr/local/sbin/move")));
+  site.address = {};
+  site.address.provider = site::AddressProvider::openstack;
+  EXPECT_THAT(questions(database), HasSubstr("\nfile:/etc/openstack/gemel.secret\n"));
+  EXPECT_THAT(questions(database), HasSubstr("\nmove:10.77.0.100 eth0\n"));
+  site.hosts[database].vip = "10.77.0.121";
+  EXPECT_THAT(questions(database), HasSubstr("\nmove:10.77.0.121 eth0\n"));
+  EXPECT_THAT(questions(database), Not(HasSubstr("\nanswer:"))) << "the public address answers for the whole site";
 }
 
 TEST(HostFacts, a_clock_is_off_by_what_the_way_there_and_back_does_not_explain) {

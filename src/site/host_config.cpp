@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/check.h"
+#include "site/address_keys.h"
 #include "site/network_address.h"
 #include "site/role_table.h"
 #include "site/toml_reader.h"
@@ -61,6 +62,7 @@ std::string host_section(const Host& host) {
   text += line("address", host.address);
   if (!host.address6.empty()) text += line("address6", host.address6);
   if (!host.zone.empty()) text += line("zone", host.zone);
+  if (!host.vip.empty()) text += line("vip", host.vip);
   return text;
 }
 
@@ -85,7 +87,7 @@ void read_network(TomlReader& reader, const TableView& root, HostConfig& config)
   config.interface = reader.string(*network, "interface", Need::required).value_or("");
   config.vip = read_floating(reader, *network, "vip");
   config.vip6 = read_floating(reader, *network, "vip6");
-  config.address_command = reader.string(*network, "address_command", Need::optional).value_or("");
+  config.address = read_address_settings(reader, root, *network);
   if (const auto* targets = reader.array(*network, "service_targets", Need::optional)) {
     for (const auto& node : *targets) config.service_targets.push_back(node.value_or(std::string()));
   }
@@ -122,6 +124,7 @@ void read_hosts(TomlReader& reader, const TableView& root, HostConfig& config) {
     host.address = reader.string(view, "address", Need::required).value_or("");
     host.address6 = reader.string(view, "address6", Need::optional).value_or("");
     host.zone = reader.string(view, "zone", Need::optional).value_or("");
+    host.vip = reader.string(view, "vip", Need::optional).value_or("");
     if (!parse_address(host.address)) {
       reader.mistake(MistakeCode::bad_address, TomlReader::position_of(view, "address"),
                      fmt::format("\"{}\" is no address.", host.address));
@@ -273,8 +276,9 @@ std::string to_toml(const HostConfig& config) {
   text += line("self", config.self_name);
   text += fmt::format("\n[network]\nsubnets = {}\n", quoted_list(config.subnets)) + line("interface", config.interface);
   text += floating_line("vip", config.vip) + floating_line("vip6", config.vip6);
-  if (!config.address_command.empty()) text += line("address_command", config.address_command.string());
+  text += address_lines(config.address);
   text += fmt::format("service_targets = {}\n", quoted_list(config.service_targets));
+  text += address_section(config.address);
   text +=
       "\n[database]\n" + line("user", config.database.application_user) + line("name", config.database.database_name);
   text += line("program_directory", config.database.program_directory.string());

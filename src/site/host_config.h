@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "core/timers.h"
+#include "site/address_provider.h"
 
 namespace gemel::site {
 
@@ -34,6 +35,9 @@ struct Host {
   std::string address;   // IPv4 literal (IPv6 when the site has no IPv4)
   std::string address6;  // IPv6 literal beside it; may be empty
   std::string zone;      // may be empty
+  // Database hosts of a site whose floating address is outside its networks: the address of this host that it leads
+  // to, by a cloud's translation. Empty: the host has the floating address itself.
+  std::string vip;
   [[nodiscard]] NodeId id() const { return NodeId{name}; }
   /// `address`, then `address6` when there is one.
   [[nodiscard]] std::vector<std::string> addresses() const;
@@ -86,8 +90,7 @@ struct HostConfig {
   std::string interface = "eth0";
   std::optional<FloatingAddress> vip;   // IPv4 address of the primary database; both empty: of a standalone site
   std::optional<FloatingAddress> vip6;  // IPv6 address of the primary database
-  // Run on a database host that takes such an address, for networks that ignore announcements; empty: they do not.
-  std::filesystem::path address_command;
+  AddressSettings address;              // how the network learns where these belong
   DatabaseSettings database;
   core::Timers timers;
   unsigned min_copies = 1;     // 1 = stay writable alone, 2 = block rather than run with one copy

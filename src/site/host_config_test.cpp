@@ -28,7 +28,9 @@ TEST(HostConfig, reads_what_it_writes) {
   config.ports.agent = 17400;
   config.directories = {"/tmp/a b/etc", "/tmp/\"quoted\"/state", "/tmp/run"};
   config.database.program_directory = "/opt/postgresql/bin";
-  config.address_command = "/usr/local/sbin/move \"it\"";
+  config.address.provider = AddressProvider::command;
+  config.address.command = "/usr/local/sbin/move \"it\"";
+  config.hosts[2].vip = "10.77.0.99";
   const auto again = parse_host_config(to_toml(config), "host.toml");
   ASSERT_TRUE(again) << again.error().to_string();
   EXPECT_EQ(to_toml(*again), to_toml(config));
@@ -42,11 +44,35 @@ TEST(HostConfig, reads_what_it_writes) {
   EXPECT_EQ(again->timers.lease, std::chrono::milliseconds(450));
   EXPECT_EQ(again->timers.clock_rate_error, 0.05);
   EXPECT_EQ(again->min_copies, 2U);
-  EXPECT_EQ(again->address_command, config.address_command);
+  EXPECT_EQ(again->address, config.address);
   EXPECT_EQ(again->sync_standbys, 3U);
   EXPECT_EQ(again->service_targets, config.service_targets);
   EXPECT_EQ(again->service_targets_of_self(), std::vector<std::string>{"10.77.0.1"}) << "not itself";
   EXPECT_EQ(again->site_id, config.site_id);
+}
+
+TEST(HostConfig, reads_the_keys_of_each_cloud_as_it_writes_them) {
+  auto config = config_of("db1");
+  config.address.provider = AddressProvider::aws;
+  EXPECT_EQ(parse_host_config(to_toml(config), "host.toml")->address, config.address) << "all defaults";
+  config.address.aws = {"eu-central-1",           {"rtb-1a", "rtb-2b"},    "eipalloc-3c", "https://ec2.internal:8443",
+                        "http://[fd00:ec2::254]", "/etc/ssl/certs/own.pem"};
+  const auto aws = parse_host_config(to_toml(config), "host.toml");
+  ASSERT_TRUE(aws) << aws.error().to_string();
+  EXPECT_EQ(aws->address, config.address);
+  EXPECT_EQ(aws->address.program(), address_program);
+  config.address = {};
+  config.address.provider = AddressProvider::openstack;
+  config.address.openstack = {"https://keystone:5000/v3",
+                              "21dced0fd20347869b93710d2b98aae0",
+                              "/root/secret",
+                              "one",
+                              "internal",
+                              "0a1b-2c",
+                              "/etc/ca.pem"};
+  const auto openstack = parse_host_config(to_toml(config), "host.toml");
+  ASSERT_TRUE(openstack) << openstack.error().to_string();
+  EXPECT_EQ(openstack->address, config.address);
 }
 
 TEST(HostConfig, answers_questions_about_hosts) {

@@ -74,6 +74,7 @@ struct HostFacts {
   std::map<std::string, std::string> interfaces;  // address to the interface it is on
   std::set<std::string> taken;                    // of the host's own addresses: another machine answers there too
   std::set<std::string> answering;                // of the site's floating addresses: somebody answers there
+  std::map<std::string, std::string> stuck;       // floating address to why the cloud would not let it move here
   std::set<Endpoint> silent;                      // of the ports of others that were asked for: no answer of any kind
   std::set<Endpoint> silent_udp;                  // likewise of datagrams; no proof: a filter may keep the answer back
   std::map<std::string, std::chrono::microseconds> round_trips;  // to others' addresses and back, the middle of three

@@ -42,6 +42,7 @@ std::vector<std::string> addresses_of(const Site& site, Party party, const Host&
     if (!host.concepts.database) continue;
     if (site.vip) found.push_back(site.vip->address);
     if (site.vip6) found.push_back(site.vip6->address);
+    if (!host.vip.empty()) found.push_back(host.vip);
   }
   return found;
 }
@@ -140,6 +141,8 @@ std::vector<OpenPort> open_ports(const Site& site, const Host& host) {
     entry.is_for_everyone = entry.is_for_everyone || !is_inside(rule.from);
     const auto sources = addresses_of(site, rule.from, host);
     entry.sources.insert(entry.sources.end(), sources.begin(), sources.end());
+    if (rule.to == Party::database && rule.from == Party::manager)
+      entry.sources.insert(entry.sources.end(), site.client_addresses.begin(), site.client_addresses.end());
   }
   std::vector<OpenPort> list;
   for (auto& [key, entry] : open) {

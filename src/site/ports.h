@@ -41,7 +41,8 @@ struct OpenPort {
   Protocol protocol = Protocol::tcp;
   std::uint16_t port = 0;
   bool is_for_everyone = false;      // users or operators may use it
-  std::vector<std::string> sources;  // IP literals without this host's own, sorted, each once; empty for everyone
+  std::vector<std::string> sources;  // IP literals (and the site's client_addresses) without this host's own, sorted,
+                                     // each once; empty for everyone
   bool operator==(const OpenPort&) const = default;
 };
 

@@ -46,6 +46,7 @@ class Examiner {
   void examine_addresses();
   void examine_taken();
   void examine_floating();
+  void examine_provider();
   void examine_packages();
   void examine_data();
 
@@ -132,6 +133,41 @@ void Examiner::examine_floating() {
   }
 }
 
+/// Once the address may be in service these must not keep anybody from mending the site.
+void Examiner::examine_provider() {
+  if (!host_.concepts.database) return;
+  if (const auto& command = site_.address.command; !command.empty()) {
+    constexpr mode_t any_execute = 0111;
+    const auto found = facts_.files.find(command.string());
+    const bool is_there = found != facts_.files.end() && !found->second.is_directory;
+    if (!is_there || (found->second.mode & any_execute) == 0) {
+      add(ProblemCode::no_address_tool, !may_answer_,
+          {fmt::format("{} {}", command.string(), is_there ? "cannot be executed" : "is not there"),
+           "nobody would tell the network where the floating address belongs",
+           is_there ? fmt::format("chmod 755 {}", command.string())
+                    : std::string("install it, or correct \"address_command\" in the site file")});
+    }
+  }
+  if (site_.address.provider == AddressProvider::openstack) {
+    constexpr mode_t any_other = 0077;
+    const auto path = site_.address.openstack.secret_file.string();
+    const auto found = facts_.files.find(path);
+    const bool is_there = found != facts_.files.end() && !found->second.is_directory;
+    if (!is_there || (found->second.mode & any_other) != 0) {
+      add(ProblemCode::no_cloud_secret, !may_answer_,
+          {fmt::format("{} {}", path, is_there ? "can be read by others than root" : "is not there"),
+           "the secret of OpenStack's application credential belongs in it, and without it the floating address does "
+           "not move",
+           is_there ? fmt::format("chmod 600 {}", path) : std::string("write it there, one line, mode 0600")});
+    }
+  }
+  for (const auto& [address, reason] : facts_.stuck) {
+    add(ProblemCode::address_stuck, false,
+        {fmt::format("{} could not be moved to this host: {}", address, reason),
+         "after a failover clients would not reach the database", "see docs/handbook/addresses.md"});
+  }
+}
+
 /// "15.14-0+deb12u1" is (15, 14); nothing when it is no such number.
 std::optional<std::pair<unsigned, unsigned>> version_numbers(const std::string& text) {
   std::pair<unsigned, unsigned> numbers;
@@ -178,6 +214,7 @@ std::vector<Problem> Examiner::examine() {
   examine_addresses();
   examine_taken();
   examine_floating();
+  examine_provider();
   examine_packages();
   examine_data();
   return std::move(problems_);

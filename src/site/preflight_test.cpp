@@ -96,6 +96,35 @@ TEST_F(Preflight, packages_can_be_had_and_postgres_is_not_an_old_one) {
               IsEmpty());
 }
 
+TEST_F(Preflight, the_program_that_moves_the_address_is_looked_for_where_it_is_needed) {
+  site_.address.provider = AddressProvider::command;
+  site_.address.command = "/usr/local/sbin/move";
+  const auto code = ProblemCode::no_address_tool;
+  expect_one("db1", [](HostFacts&) {}, code, true, "/usr/local/sbin/move is not there");
+  const auto not_executable = [](HostFacts& facts) { facts.files["/usr/local/sbin/move"].mode = 0644; };
+  expect_one("db2", not_executable, code, true, "chmod 755");
+  expect_one(
+      "db2", [](HostFacts& facts) { facts.files["/usr/local/sbin/move"] = {true, "", 0755, "root", "root"}; }, code,
+      true, "install it");
+  EXPECT_THAT(find("db1", [](HostFacts& facts) { facts.files["/usr/local/sbin/move"].mode = 0755; }), IsEmpty());
+  EXPECT_THAT(find("lb1", [](HostFacts&) {}), IsEmpty());
+  is_begun_ = true;
+  expect_one("db1", [](HostFacts&) {}, code, false, "nobody would tell the network");
+}
+
+TEST_F(Preflight, what_a_cloud_needs_is_there_and_private) {
+  site_.address.provider = AddressProvider::openstack;
+  const auto code = ProblemCode::no_cloud_secret;
+  expect_one("db1", [](HostFacts&) {}, code, true, "/etc/openstack/gemel.secret is not there");
+  const auto open = [](HostFacts& facts) { facts.files["/etc/openstack/gemel.secret"].mode = 0640; };
+  expect_one("db1", open, code, true, "chmod 600");
+  EXPECT_THAT(find("db1", [](HostFacts& facts) { facts.files["/etc/openstack/gemel.secret"].mode = 0600; }), IsEmpty());
+  site_.address.provider = AddressProvider::aws;
+  EXPECT_THAT(find("db1", [](HostFacts&) {}), IsEmpty());
+  const auto stuck = [](HostFacts& facts) { facts.stuck["10.77.0.100"] = "the role may not call ec2:X"; };
+  expect_one("db1", stuck, ProblemCode::address_stuck, false, "ec2:X");
+}
+
 TEST_F(Preflight, a_cluster_of_no_site_that_is_known_stands_in_the_way) {
   expect_one(
       "db2", [](HostFacts& facts) { facts.has_data_directory = true; }, ProblemCode::data_directory, true,

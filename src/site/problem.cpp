@@ -49,6 +49,12 @@ std::string_view to_string(ProblemCode code) {
       return "slow_path";
     case ProblemCode::no_source:
       return "no_source";
+    case ProblemCode::no_address_tool:
+      return "no_address_tool";
+    case ProblemCode::no_cloud_secret:
+      return "no_cloud_secret";
+    case ProblemCode::address_stuck:
+      return "address_stuck";
     case ProblemCode::old_postgres:
       return "old_postgres";
     case ProblemCode::host_left_out:

@@ -30,6 +30,9 @@ enum class ProblemCode : std::uint8_t {
   small_packets,      // warning: packets of the link's size do not reach another host
   slow_path,          // warning: the way to another host and back takes long
   no_source,          // a package of the distribution is neither installed nor to be had
+  no_address_tool,    // the program that moves the floating address is not there, or cannot be run
+  no_cloud_secret,    // what it needs to sign in to a cloud is not there, or others can read it
+  address_stuck,      // warning: the cloud would not let the address move to the host
   old_postgres,       // warning
   host_left_out,      // a host of the running site is not in the site file, or has another address there
   no_copy_yet,        // a site that grows wants copies before it has them

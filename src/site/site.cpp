@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "site/address_keys.h"
 #include "site/network_address.h"
 #include "site/role_table.h"
 #include "site/site_checks.h"
@@ -38,32 +39,40 @@ void read_site_section(TomlReader& reader, const TableView& root, Draft& draft) 
   draft.dns_name = read(reader, *view, "dns_name", Need::required);
 }
 
-void read_service_targets(TomlReader& reader, const TableView& network, Draft& draft) {
-  const auto* targets = reader.array(network, "service_targets", Need::optional);
-  if (targets == nullptr) return;
-  auto& list = draft.service_targets.emplace();
-  for (const auto& node : *targets) {
+/// A list of texts under `key`; nullopt when there is none.
+std::optional<std::vector<Located>> read_texts(TomlReader& reader, const TableView& view, std::string_view key,
+                                               std::string_view example) {
+  const auto* values = reader.array(view, key, Need::optional);
+  if (values == nullptr) return std::nullopt;
+  std::vector<Located> list;
+  for (const auto& node : *values) {
     if (const auto* text = node.as_string()) {
       list.push_back({text->get(), node.source().begin});
     } else {
       reader.mistake(MistakeCode::wrong_type, node.source().begin,
-                     "\"service_targets\" must be a list of addresses, as [\"10.0.0.1\"].");
+                     fmt::format("\"{}\" must be a list of addresses, as [\"{}\"].", key, example));
     }
   }
+  return list;
 }
 
 void read_network_section(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto view = reader.table(root, "network", Need::required);
   if (!view) return;
-  static constexpr std::array<std::string_view, 6> known{"subnets", "interface",       "vip",
-                                                         "vip6",    "service_targets", "address_command"};
+  static constexpr std::array<std::string_view, 8> known{
+      "subnets", "interface", "vip", "vip6", "service_targets", "client_addresses", provider_key, command_key};
   reader.refuse_unknown_keys(*view, known);
   draft.network_position = view->position;
   draft.interface = read(reader, *view, "interface", Need::optional);
   draft.vip = read(reader, *view, "vip", Need::optional);
   draft.vip6 = read(reader, *view, "vip6", Need::optional);
-  draft.address_command = read(reader, *view, "address_command", Need::optional);
-  read_service_targets(reader, *view, draft);
+  draft.address = read_address_settings(reader, root, *view);
+  for (const auto key : {provider_key, command_key}) {
+    if (view->table->contains(key)) draft.address_position = TomlReader::position_of(*view, key);
+  }
+  draft.service_targets = read_texts(reader, *view, "service_targets", "10.0.0.1");
+  draft.client_addresses =
+      read_texts(reader, *view, "client_addresses", "198.51.100.7").value_or(std::vector<Located>{});
   const auto* subnets = reader.array(*view, "subnets", Need::required);
   if (subnets == nullptr) return;
   for (const auto& node : *subnets) {
@@ -133,7 +142,7 @@ void read_certificates_section(TomlReader& reader, const TableView& root, Draft&
 bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto* list = reader.array(root, "host", Need::required);
   if (list == nullptr) return false;
-  static constexpr std::array<std::string_view, 5> known{"name", "role", "address", "address6", "zone"};
+  static constexpr std::array<std::string_view, 6> known{"name", "role", "address", "address6", "zone", "vip"};
   for (const auto& node : *list) {
     if (!node.is_table()) {
       reader.mistake(MistakeCode::wrong_type, node.source().begin, "\"host\" must be sections [[host]].");
@@ -149,6 +158,7 @@ bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
     host.address = read(reader, view, "address", Need::required);
     host.address6 = read(reader, view, "address6", Need::optional);
     host.zone = read(reader, view, "zone", Need::optional);
+    host.vip = read(reader, view, "vip", Need::optional);
     draft.hosts.push_back(std::move(host));
   }
   if (!draft.hosts.empty()) draft.hosts_position = draft.hosts.front().position;
@@ -157,8 +167,8 @@ bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
 
 /// A misspelt section is an unknown key of the document.
 void refuse_unknown_sections(TomlReader& reader, const TableView& root) {
-  static constexpr std::array<std::string_view, 7> known{"site",  "network", "database",    "timers",
-                                                         "ports", "host",    "certificates"};
+  static constexpr std::array<std::string_view, 9> known{"site", "network",      "database",  "timers",         "ports",
+                                                         "host", "certificates", aws_section, openstack_section};
   reader.refuse_unknown_keys(root, known);
 }
 
@@ -218,7 +228,8 @@ std::optional<FloatingAddress> floating(const Located& value, const std::vector<
     const auto subnet = parse_subnet(text);
     if (subnet->contains(*address)) return FloatingAddress{value.text, static_cast<std::uint8_t>(subnet->length)};
   }
-  return std::nullopt;
+  // Of no network of the site: a cloud leads to it (check_addresses has seen that one does).
+  return FloatingAddress{value.text, static_cast<std::uint8_t>(address->bits())};
 }
 
 /// Who asks the database, and through whom: when most of them are out of reach, a primary is of no use.
@@ -249,7 +260,8 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies
   if (draft.interface.is_present()) site.interface = draft.interface.text;
   site.vip = floating(draft.vip, site.subnets);
   site.vip6 = floating(draft.vip6, site.subnets);
-  site.address_command = draft.address_command.text;
+  site.address = draft.address;
+  for (const auto& client : draft.client_addresses) site.client_addresses.push_back(client.text);
   if (draft.user.is_present()) site.database.application_user = draft.user.text;
   if (draft.database.is_present()) site.database.database_name = draft.database.text;
   if (draft.program_directory.is_present()) site.database.program_directory = draft.program_directory.text;
@@ -260,8 +272,8 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies
   for (const auto& entry : draft.hosts) {
     const auto* role = find_role(entry.role.text);
     GEMEL_CHECK(role != nullptr);
-    site.hosts.push_back(
-        {entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text, entry.zone.text});
+    site.hosts.push_back({entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text,
+                          entry.zone.text, entry.vip.text});
   }
   assign_voters(site.hosts);
   site.is_direct = std::ranges::none_of(site.hosts, [](const Host& host) { return host.concepts.balancer; });
@@ -299,6 +311,7 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
     check_ports(reader, root, ports, compact);
     check_names(reader, draft);
     check_addresses(reader, draft);
+    check_address_provider(reader, draft);
     check_service_targets(reader, draft);
     if (has_hosts) {
       check_roles(reader, draft);
@@ -328,7 +341,8 @@ HostConfig host_config(const Site& site, const std::string& site_id, const Host&
   config.interface = site.interface;
   config.vip = site.vip;
   config.vip6 = site.vip6;
-  config.address_command = site.address_command;
+  config.address = site.address;
+  if (!host.vip.empty()) config.vip = floating({host.vip, {1, 1}}, site.subnets);
   config.database = site.database;
   config.timers = site.timers;
   config.min_copies = site.min_copies;

@@ -28,7 +28,10 @@ struct Site {
   std::string interface = "eth0";
   std::optional<FloatingAddress> vip;
   std::optional<FloatingAddress> vip6;
-  std::filesystem::path address_command;  // see HostConfig
+  AddressSettings address;  // see HostConfig
+  // Literals: where the managers' connections to the database seem to come from, when a cloud
+  // translates their addresses.
+  std::vector<std::string> client_addresses;
   DatabaseSettings database;
   core::Timers timers;
   unsigned min_copies = 1;

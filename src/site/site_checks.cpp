@@ -200,7 +200,7 @@ void check_host_address(TomlReader& reader, const DraftHost& host, const Located
 }
 
 void check_vip(TomlReader& reader, const Located& value, Family family, const std::vector<Subnet>& subnets,
-               const Owners& owners) {
+               const Owners& owners, bool is_outside) {
   const auto address = read_address(reader, value, family);
   if (!address) return;
   if (family == Family::any && address->is_v6) {
@@ -215,6 +215,16 @@ void check_vip(TomlReader& reader, const Located& value, Family family, const st
         fmt::format("the virtual address {} is already used by host \"{}\" (line {}): choose an address that no "
                     "host has; it moves to the primary database.",
                     value.text, owner->second.host, owner->second.line));
+    return;
+  }
+  if (is_outside) {
+    const auto is_inside = [&](const Subnet& subnet) { return subnet.contains(*address); };
+    if (std::ranges::any_of(subnets, is_inside)) {
+      reader.mistake(MistakeCode::vip_not_usable, value.position,
+                     fmt::format("{} is inside the site's networks, but with \"route_tables\" in [aws], or \"vip\" of "
+                                 "the database hosts, it must be outside of them.",
+                                 value.text));
+    }
     return;
   }
   const auto* net = network_of(reader, value, *address, subnets);
@@ -406,12 +416,6 @@ void check_names(TomlReader& reader, const Draft& draft) {
   refuse(draft.database, is_identifier(database),
          "cannot be a database name: small letters, digits and _, at most 63.");
   if (is_identifier(database)) refuse(draft.database, !is_template, "is reserved: choose another database name.");
-  refuse(draft.address_command, draft.address_command.text.starts_with('/'),
-         "must be the absolute path of a program on the database hosts.");
-  if (draft.address_command.is_present() && !draft.vip.is_present() && !draft.vip6.is_present()) {
-    reader.mistake(MistakeCode::bad_name, draft.address_command.position,
-                   "\"address_command\" moves the floating address, and there is none: give \"vip\" or \"vip6\".");
-  }
   refuse(draft.program_directory, draft.program_directory.text.starts_with('/'), "must be an absolute path.");
   check_host_names(reader, draft);
 }
@@ -423,8 +427,10 @@ void check_addresses(TomlReader& reader, const Draft& draft) {
     check_host_address(reader, host, host.address, Family::any, subnets, owners);
     check_host_address(reader, host, host.address6, Family::v6, subnets, owners);
   }
-  check_vip(reader, draft.vip, Family::any, subnets, owners);
-  check_vip(reader, draft.vip6, Family::v6, subnets, owners);
+  const bool is_translated = has_vip_of_hosts(draft);
+  for (const auto& host : draft.hosts) check_host_address(reader, host, host.vip, Family::any, subnets, owners);
+  check_vip(reader, draft.vip, Family::any, subnets, owners, draft.address.is_routed() || is_translated);
+  check_vip(reader, draft.vip6, Family::v6, subnets, owners, draft.address.is_routed());
   if (is_standalone(draft)) {
     refuse_vip_of_standalone(reader, draft);
   } else if (!draft.vip.is_present() && !draft.vip6.is_present() && !reader.is_partial()) {

@@ -25,6 +25,7 @@ struct DraftHost {
   Located address;
   Located address6;
   Located zone;
+  Located vip;
   toml::source_position position{1, 1};
 };
 
@@ -36,7 +37,9 @@ struct Draft {
   Located interface;
   Located vip;
   Located vip6;
-  Located address_command;
+  AddressSettings address;
+  toml::source_position address_position{0, 0};  // of its first key; line 0: it has none
+  std::vector<Located> client_addresses;
   Located user;
   Located database;
   Located program_directory;
@@ -53,6 +56,10 @@ struct Draft {
 void check_names(TomlReader& reader, const Draft& draft);
 void check_addresses(TomlReader& reader, const Draft& draft);
 void check_roles(TomlReader& reader, const Draft& draft);
+/// Database hosts have addresses that a public floating address leads to.
+bool has_vip_of_hosts(const Draft& draft);
+/// The provider of the floating address against what else the file says. After check_addresses().
+void check_address_provider(TomlReader& reader, const Draft& draft);
 /// The addresses that stand for the clients' side. After check_addresses().
 void check_service_targets(TomlReader& reader, const Draft& draft);
 

@@ -350,19 +350,6 @@ TEST(Site, takes_as_many_standbys_as_copies_are_demanded) {
   EXPECT_THAT(one.mistakes[0].text, testing::HasSubstr("raise \"sync_standbys\""));
 }
 
-TEST(Site, runs_a_program_for_an_address_only_where_there_is_one) {
-  const auto with =
-      parse_site(replaced(good_site(), "[database]", "address_command = \"/sbin/move\"\n\n[database]"), "s");
-  ASSERT_TRUE(with.site) << texts(with.mistakes);
-  EXPECT_EQ(host_config(*with.site, "id", with.site->hosts[0]).address_command, "/sbin/move");
-  EXPECT_EQ(only_mistake("[database]", "address_command = \"move\"\n\n[database]").code, MistakeCode::bad_name);
-  const auto none = replaced(replaced(good_site(), "vip = \"10.77.0.100\"\n", ""), "vip6 = \"fd77::100\"\n",
-                             "address_command = \"/sbin/move\"\n");
-  const auto outcome = parse_site(none, "site.toml");
-  ASSERT_FALSE(outcome.mistakes.empty());
-  EXPECT_THAT(texts(outcome.mistakes), testing::HasSubstr("there is none: give \"vip\""));
-}
-
 TEST(Site, asks_managers_and_balancers_unless_it_is_told_others) {
   const auto vip = std::string("vip = \"10.77.0.100\"");
   const auto targets = [&](const std::string& line) {

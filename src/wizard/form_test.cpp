@@ -211,6 +211,24 @@ TEST(Form, a_site_file_gives_answers_that_make_the_same_site) {
   }
 }
 
+TEST(Form, the_provider_of_the_floating_address_is_kept) {
+  const auto plain = site::test::good_site();
+  const std::string vips = "vip = \"10.77.0.100\"\nvip6 = \"fd77::100\"\n";
+  for (const auto& [network, section] : std::vector<std::pair<std::string, std::string>>{
+           {vips + "address_command = \"/sbin/move\"\n", ""},
+           {"vip = \"10.77.0.100\"\naddress_provider = \"aws\"\n", "[aws]\nelastic_ip = \"eipalloc-1\"\n"},
+           {vips + "address_provider = \"openstack\"\n",
+            "[openstack]\nauth_url = \"https://keystone:5000\"\napplication_credential_id = \"c1\"\n"}}) {
+    auto text = plain + "\n" + section;
+    text.replace(text.find(vips), vips.size(), network);
+    const auto read = answers_of_site(text, "site.toml");
+    ASSERT_TRUE(read.mistakes.empty()) << to_string(read.mistakes[0]);
+    const auto after = site::parse_site(write_site(read.answers).text, "site.toml").site;
+    ASSERT_TRUE(after) << write_site(read.answers).text;
+    EXPECT_EQ(after->address, site::parse_site(text, "site.toml").site->address);
+  }
+}
+
 TEST(Form, a_site_that_it_cannot_describe_is_not_changed_silently) {
   // Three managers, the primary last: written in the form's order, another one would have a vote.
   const auto text = site::test::head + site::test::host("ccm2", "CCM_SA_SECONDARY", "12") +

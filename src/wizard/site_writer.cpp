@@ -116,6 +116,10 @@ void write_settings(Writer& writer) {
   writer.kept("ports");
   writer.section("[certificates]");
   for (const auto* key : {"certificate", "key", "authority"}) writer.text(key, std::string(certificate_fields) + key);
+  for (const auto* section : {"aws", "openstack"}) {
+    writer.section(fmt::format("[{}]", section));
+    writer.kept(section);
+  }
 }
 
 }  // namespace

@@ -134,6 +134,19 @@ def mix_up(folder: Path, name: str) -> None:
     (folder / f"{name}-ca.key").write_bytes((folder / "agent-ca.key").read_bytes())
 
 
+@contextlib.contextmanager
+def network_key(site: BareSite, line: str):
+    """The site file with one more key of [network]."""
+    kept = site.site
+    site.site = site.state.parent / "changed.toml"
+    site.site.write_text(kept.read_text().replace("[network]\n", f"[network]\n{line}\n"))
+    try:
+        yield
+    finally:
+        site.site.unlink()
+        site.site = kept
+
+
 # The machines share one kernel's clock: what the host's `date` shows is what the setup goes by, so that is what is wrong.
 LATE = """printf '#!/bin/sh\\ncase ${1:-} in +*) exec /usr/bin/date -d "1 hour" "$@" ;; esac\\nexec /usr/bin/date "$@"\\n' \
 >/usr/sbin/date; chmod 755 /usr/sbin/date"""
@@ -168,6 +181,9 @@ FAULTS = {
     "a floating address that is taken": (
         lambda site: on_host(site, "lb1", "ip addr add 10.77.0.100/32 dev eth0", "ip addr del 10.77.0.100/32 dev eth0"),
         3, ["db1, db2: somebody answers at 10.77.0.100 already", "choose a free one"]),
+    "a program for the floating address that is not there": (
+        lambda site: network_key(site, 'address_command = "/usr/local/sbin/move-address"'),
+        3, ["db1, db2: /usr/local/sbin/move-address is not there", "install it"]),
     "a name that nobody knows": (
         lambda site: on_host(site, "ccm2", "cp -p /etc/hosts /etc/hosts.kept; sed -i /mgmt.lab.test/d /etc/hosts",
                              "mv /etc/hosts.kept /etc/hosts"),

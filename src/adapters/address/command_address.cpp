@@ -48,9 +48,9 @@ struct Work {
   }
 };
 
-Task<Status> call(std::string program, Address address, Epoch epoch, Duration limit) {
+Task<Status> call(std::string program, std::string verb, Address address, Epoch epoch, Duration limit) {
   runtime::ChildSpec spec;
-  spec.arguments = {program, "take", address.address, std::to_string(epoch.value), address.interface};
+  spec.arguments = {program, std::move(verb), address.address, std::to_string(epoch.value), address.interface};
   spec.environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
   const auto result = co_await runtime::run_command(std::move(spec), limit);
   if (!result) co_return std::unexpected(result.error().with(program));
@@ -65,7 +65,7 @@ Task<Status> call(std::string program, Address address, Epoch epoch, Duration li
 Task<void> keep(std::shared_ptr<Claim> claim, std::string program, Address address, CommandTimes times) {
   std::string reported;
   while (true) {
-    auto outcome = co_await call(program, address, claim->epoch, times.limit);
+    auto outcome = co_await call(program, "take", address, claim->epoch, times.limit);
     if (claim->is_over) co_return;
     if (!claim->first) {
       claim->first = outcome;
@@ -83,11 +83,35 @@ Task<void> keep(std::shared_ptr<Claim> claim, std::string program, Address addre
   }
 }
 
+/// Never ends by itself.
+Task<void> check(std::string program, std::vector<Address> addresses, CommandTimes times) {
+  std::map<Address, std::string> reported;
+  while (true) {
+    for (const auto& address : addresses) {
+      const auto outcome = co_await call(program, "check", address, Epoch{0}, times.limit);
+      const auto text = outcome ? std::string() : outcome.error().to_string();
+      if (std::exchange(reported[address], text) == text) continue;
+      if (text.empty()) {
+        runtime::log_info("the network would lead " + address.address + " here");
+      } else {
+        runtime::log_error("the network would not lead " + address.address + " here: " + text);
+      }
+    }
+    co_await runtime::sleep_for(times.check);
+  }
+}
+
 class CommandAddress final : public AddressKeeper {
  public:
   CommandAddress(asio::any_io_executor executor, std::unique_ptr<AddressKeeper> kernel, std::filesystem::path program,
-                 CommandTimes times)
-      : executor_(std::move(executor)), kernel_(std::move(kernel)), program_(std::move(program)), times_(times) {}
+                 CommandTimes times, std::vector<Address> checked)
+      : executor_(std::move(executor)),
+        kernel_(std::move(kernel)),
+        program_(std::move(program)),
+        times_(times),
+        checks_(executor_, "address check") {
+    if (!checked.empty()) checks_.spawn("check", check(program_.string(), std::move(checked), times_));
+  }
   Task<Status> ask(Address /*address*/, Duration /*time*/) override { co_return Status{}; }
 
   Task<Status> acquire(Address address, Epoch epoch, Duration /*probe*/) override {
@@ -119,14 +143,17 @@ class CommandAddress final : public AddressKeeper {
   std::filesystem::path program_;
   CommandTimes times_;
   std::map<Address, Work> works_;
+  runtime::TaskScope checks_;
 };
 
 }  // namespace
 
 std::unique_ptr<AddressKeeper> open_command_address(asio::any_io_executor executor,
                                                     std::unique_ptr<AddressKeeper> kernel,
-                                                    std::filesystem::path program, CommandTimes times) {
-  return std::make_unique<CommandAddress>(std::move(executor), std::move(kernel), std::move(program), times);
+                                                    std::filesystem::path program, CommandTimes times,
+                                                    std::vector<Address> checked) {
+  return std::make_unique<CommandAddress>(std::move(executor), std::move(kernel), std::move(program), times,
+                                          std::move(checked));
 }
 
 }  // namespace gemel::adapters::address

@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "adapters/address/address.h"
 
@@ -14,6 +15,7 @@ namespace gemel::adapters::address {
 struct CommandTimes {
   Duration limit = std::chrono::seconds(10);  // one call; then its process group is killed
   Duration again = std::chrono::seconds(10);  // while held: heals a move that an earlier holder's call undid late
+  Duration check = std::chrono::minutes(10);  // between two checks
 };
 
 /// acquire() adds the address to the kernel and then runs `program take ADDRESS EPOCH INTERFACE` as this process's
@@ -23,9 +25,14 @@ struct CommandTimes {
 /// that runs. Nobody is asked whether he has the address (the networks this is for answer for everybody), and no
 /// conflict is reported. Otherwise as AddressKeeper says.
 ///
+/// `checked`: only for a program that has a second verb, `program check ADDRESS 0 INTERFACE`, which changes nothing and
+/// fails when a take would. It is asked for each of these soon and then again and again, held or not, so that a right
+/// that is missing is in the log before a failover needs it.
+///
 /// Who may write is not decided by this address, but by the gate: a move that comes late costs reachability only.
 std::unique_ptr<AddressKeeper> open_command_address(boost::asio::any_io_executor executor,
                                                     std::unique_ptr<AddressKeeper> kernel,
-                                                    std::filesystem::path program, CommandTimes times = {});
+                                                    std::filesystem::path program, CommandTimes times = {},
+                                                    std::vector<Address> checked = {});
 
 }  // namespace gemel::adapters::address

@@ -21,6 +21,7 @@ namespace gemel::adapters::address {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -37,12 +38,13 @@ class CommandAddressTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// The program notes its arguments, then does `body`.
-  void open(const std::string& body, CommandTimes times = {.limit = 5s, .again = 10s}) {
+  void open(const std::string& body, CommandTimes times = {.limit = 5s, .again = 10s},
+            std::vector<Address> checked = {}) {
     const auto program = folder_ / "move";
     std::ofstream(program) << "#!/bin/sh\necho \"$@\" >>" << (folder_ / "calls").string() << "\n" << body << "\n";
     chmod(program.c_str(), 0755);
     keeper = open_command_address(loop.get_executor(), std::make_unique<FakeAddress>(link, Mac{2, 0, 0, 0, 0, 1}),
-                                  program, times);
+                                  program, times, std::move(checked));
   }
   std::vector<std::string> calls() {
     std::ifstream file(folder_ / "calls");
@@ -152,6 +154,20 @@ TEST_F(CommandAddressTest, a_call_that_hangs_ends_after_its_limit) {
   const auto outcome = acquire(Epoch{3});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, ErrorCode::timed_out);
+}
+
+TEST_F(CommandAddressTest, a_program_that_can_is_asked_before_anything_is_taken) {
+  open("[ $1 = take ]", {.limit = 5s, .again = 10s, .check = 20ms}, {vip});
+  for (int round = 0; round < 200 && calls().size() < 2; ++round) wait(10ms);
+  EXPECT_THAT(calls(), Contains("check 10.0.0.9 0 eth0"));
+  EXPECT_FALSE(*keeper->held(vip));
+  EXPECT_TRUE(acquire(Epoch{3})) << "what a check says is not what decides";
+}
+
+TEST_F(CommandAddressTest, a_program_of_the_operator_is_not_asked_for_what_it_need_not_know) {
+  open("exit 0", {.limit = 5s, .again = 10s, .check = 5ms});
+  wait(50ms);
+  EXPECT_THAT(calls(), IsEmpty());
 }
 
 TEST_F(CommandAddressTest, a_program_that_is_missing_is_named) {
