@@ -93,11 +93,12 @@ class Stage:
         }
         self.until(f"{what} {' '.join(words[:-1])}", conditions[what], seconds, 0.003)
 
-    def undamped(self, rule: str, seconds: str) -> None:
-        """Waits until the rule's last event is so long ago: what it does is not done more often."""
+    def undamped(self, rule: str, seconds: str, count: str = "1") -> None:
+        """Waits until the rule has fewer than `count` events in the last `seconds`: what it does is not done more often."""
         events = [event for host in paths.DATABASES for event in json.loads(site.agent(host, "/events?after=0", 2)[1] or "[]")]
-        last = max((datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
-                    for event in events if event["rule"] == rule), default=0.0)
+        moments = sorted({datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+                          for event in events if event["rule"] == rule}, reverse=True)
+        last = moments[int(count) - 1] if len(moments) >= int(count) else 0.0
         time.sleep(max(0.0, last + float(seconds) - time.time()))  # the damping's own length
 
     def start(self, *command: str) -> None:
