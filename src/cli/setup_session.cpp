@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/applied_site.h"
 #include "cli/plan_text.h"
 #include "cli/site_file.h"
 #include "setup/host_facts_script.h"
@@ -186,7 +187,12 @@ runtime::Task<std::expected<void, Refusal>> SetupSession::carry_out(const site::
   setup::PlanRun run(remote_.get(), plan, input_.site.name, log, std::move(sink), times);
   if (hold) run.hold_at(*hold);
   const auto outcome = co_await run.run();
-  if (outcome) co_return std::expected<void, Refusal>{};
+  if (outcome) {
+    // The hosts are as they shall be, whether it can be noted or not: the wizard then asks them.
+    if (auto status = note_applied(state_, input_.site, input_.manifest.site_id); !status)
+      log->write(status.error().to_string());
+    co_return std::expected<void, Refusal>{};
+  }
   auto refused = refusal(outcome.error());
   // "Refused" promises that nothing was changed.
   if (refused.code == ExitCode::refused) refused.code = ExitCode::failed;

@@ -4,8 +4,10 @@
 #include <iostream>
 
 #include "base/text.h"
+#include "cli/applied_site.h"
 #include "cli/run_loop.h"
 #include "cli/setup_session.h"
+#include "cli/site_file.h"
 #include "cli/table.h"
 #include "setup/site_removal.h"
 
@@ -41,6 +43,8 @@ runtime::Task<ExitCode> destroy(SetupSession* session, bool is_confirmed) {
     complain("stopped; the same command goes on from here");
     co_return exit_code_of(outcome.error());
   }
+  // Left behind it would only have the wizard take the site for one that runs.
+  if (auto status = forget_applied(session->state()); !status) complain(status.error().to_string());
   print(fmt::format("The site '{}' is gone. Its authorities and passwords are kept in {}\n", session->site().name,
                     session->state().string()));
   co_return ExitCode::done;

@@ -17,6 +17,7 @@
 #include "wizard/answers_file.h"
 #include "wizard/plain_dialogue.h"
 #include "wizard/screens.h"
+#include "wizard/site_kind.h"
 #include "wizard/site_writer.h"
 #include "wizard/summary.h"
 #include "wizard/text_wrap.h"
@@ -33,10 +34,11 @@ bool is_open_to_others(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &facts) == 0 && (facts.st_mode & 077U) != 0;
 }
 
-std::expected<Answers, ExitCode> answers_from_file(const std::filesystem::path& file) {
+std::expected<Answers, ExitCode> answers_from_file(const std::filesystem::path& file, const SetupOptions& options) {
   const auto text = runtime::read_file(file);
   if (!text) return std::unexpected(give_up(text.error().with(file.string())));
-  auto read = wizard::read_answers(*text, file.string());
+  auto read = wizard::read_answers(*text, file.string(),
+                                   [&](const Answers& answers) { return running_kind(options, answers); });
   if (read.answers.values.contains(std::string(wizard::password_id)) && is_open_to_others(file))
     read.mistakes.push_back(fmt::format("{}: it holds a password and others can read it: chmod 600", file.string()));
   if (read.mistakes.empty()) return std::move(read.answers);
@@ -64,7 +66,7 @@ std::expected<Answers, ExitCode> answers_from_site(const std::filesystem::path& 
 
 /// What is known before anything is asked.
 std::expected<Answers, ExitCode> first_answers(const WizardOptions& options, const WizardDraft& draft) {
-  if (!options.answers.empty()) return answers_from_file(options.answers);
+  if (!options.answers.empty()) return answers_from_file(options.answers, options.setup);
   if (options.is_resumed) {
     auto answers = draft.load();
     if (answers) return *std::move(answers);
@@ -105,15 +107,16 @@ ExitCode carry_out_plainly(WizardRun& run, const Answers& answers, bool is_agree
     print(run.text());
     if (!run.is_applicable()) return stop(run, "this stands in the way; nothing was changed");
     if (!run.is_nothing_to_do()) {
-      if (!is_agreed && !is_confirmed(fmt::format("Carry out {}?", counted(run.step_count(), "step"))))
+      if (!is_agreed && !is_confirmed(fmt::format("{} {}?", run.is_conversion() ? "Convert the site in" : "Carry out",
+                                                  counted(run.step_count(), "step"))))
         return stop(run, "nothing was changed");
-      print(fmt::format("{}\n", configuring_message));
+      print(run.configuring_message() + "\n");
     }
     const bool is_something_to_do = !run.is_nothing_to_do();
     run.apply();
     if (run.phase() == Phase::configuring) print(fmt::format("Log: {}\n", run.text()));
     run.wait();
-    if (run.phase() == Phase::done && is_something_to_do) print(fmt::format("{}\n", configured_message));
+    if (run.phase() == Phase::done && is_something_to_do) print(run.configured_message() + "\n");
   }
   if (run.phase() != Phase::done) return stop(run, run.text());
   print(fmt::format("\n{}\nThis page, without secrets: {}\n", run.text(), run.summary_file().string()));
@@ -141,7 +144,7 @@ ExitCode run_on_screens(const WizardDraft& draft, Answers answers, WizardRun& ru
   const auto end = wizard::run_screens(answers, run, save);
   if (!trouble.empty()) complain(trouble);
   if (end == wizard::ScreensEnd::done) {
-    print(fmt::format("{}\nWhat to write down: {}\n", configured_message, run.summary_file().string()));
+    print(fmt::format("{}\nWhat to write down: {}\n", run.configured_message(), run.summary_file().string()));
     return ExitCode::done;
   }
   const auto hint = resume_hint(draft.path().string(), "gemel wizard --resume");
@@ -158,7 +161,8 @@ ExitCode run_plainly(const WizardOptions& options, const WizardDraft& draft, Ans
     const auto save = [&](const Answers& now) {
       if (auto status = draft.save(now); !status) complain(status.error().to_string());
     };
-    wizard::PlainDialogue dialogue(&std::cin, &std::cout, {save, set_echo});
+    const auto command = [&](const Answers& now) { return run.convert_command(now); };
+    wizard::PlainDialogue dialogue(&std::cin, &std::cout, {save, set_echo, command});
     if (dialogue.fill_in(answers) == wizard::PlainDialogue::End::ended) {
       print("\n");
       complain("the input ended; nothing was changed");
@@ -169,6 +173,13 @@ ExitCode run_plainly(const WizardOptions& options, const WizardDraft& draft, Ans
     hint = "The same command goes on from here.\n";
     end_on_interrupt(hint);
     print(wizard::summary_text(answers));
+    if (wizard::is_conversion(answers)) {
+      print("\n" + wizard::conversion_text(answers, run.convert_command(answers)));
+      if (!options.setup.is_confirmed && !is_confirmed("Convert it?")) {
+        complain("it is not converted; nothing was changed");
+        return ExitCode::refused;
+      }
+    }
   }
   const auto code = carry_out_plainly(run, answers, options.setup.is_confirmed);
   if (code != ExitCode::done) std::fputs(hint.c_str(), stderr);
@@ -188,6 +199,7 @@ ExitCode run_wizard(const CommonOptions&, const WizardOptions& options) {
   auto answers = first_answers(options, *draft);
   if (!answers) return answers.error();
   take_options(*answers, options.setup);
+  answers->running = running_kind(options.setup, *answers);
   const auto forget_draft = [&] {
     // A draft that stays offers to go on with what is done: worth no failure.
     if (options.answers.empty()) static_cast<void>(draft->remove());

@@ -7,10 +7,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "cli/applied_site.h"
+#include "cli/conversion.h"
 #include "cli/plan_text.h"
 #include "cli/progress_text.h"
 #include "runtime/files.h"
 #include "wizard/form.h"
+#include "wizard/site_kind.h"
 #include "wizard/site_writer.h"
 #include "wizard/summary.h"
 
@@ -43,6 +46,16 @@ SetupOptions options_of(SetupOptions options, const wizard::Answers& answers) {
   return options;
 }
 
+std::string running_kind(const SetupOptions& options, const wizard::Answers& answers) {
+  const auto name = wizard::find_field(answers, "site.name");
+  const auto wanted = wizard::value_of(answers, *name);
+  const auto applied = applied_site(state_directory(options, wanted));
+  if (!applied || (applied->site != wanted && answers.values.contains(name->id))) return {};
+  site::Site site;
+  site.hosts = applied->hosts;
+  return std::string(wizard::word_of(wizard::kind_of(site)));
+}
+
 WizardRun::WizardRun(SetupOptions options, Hooks hooks) : options_(std::move(options)), hooks_(std::move(hooks)) {}
 
 WizardRun::~WizardRun() { forget(); }
@@ -64,6 +77,11 @@ Status WizardRun::write_site_file(const std::string& text) {
     const auto before = site::parse_site(*old, site_file_.string()).site;
     // A file that says the same already keeps its comments.
     if (before && is_same_site(*before, session_->site())) return {};
+    // What it was converted from is worth more than any other earlier text: there is no way back.
+    if (before && before->is_standalone() && !session_->site().is_standalone()) {
+      auto status = runtime::write_file_durably(site_file_.string() + ".standalone", *old, site_file_mode);
+      if (!status) return status;
+    }
   }
   return runtime::write_file_durably(site_file_, text, site_file_mode);
 }
@@ -86,6 +104,7 @@ std::expected<void, Refusal> WizardRun::open(const wizard::Answers& answers) {
 
 void WizardRun::begin(const wizard::Answers& answers) {
   forget();
+  is_conversion_asked_ = wizard::is_conversion(answers);
   if (const auto opened = open(answers); !opened) return fail_with(opened.error());
   phase_ = Phase::looking;
   text_ = "Looking at the hosts ...";
@@ -125,7 +144,17 @@ runtime::Task<void> WizardRun::plan() {
   is_blocked_ = is_blocked(plan_);
   code_ = is_blocked_ ? obstacle_of(plan_) : ExitCode::refused;
   const auto& name = session_->site().name;
+  if (is_conversion_asked_ && !is_blocked_ && !is_running(session_->input()))
+    co_return fail_with({ExitCode::refused, std::string(nothing_to_convert)});
+  is_conversion_ = is_growing(session_->input());
+  if (const auto refused = is_conversion_ ? why_no_conversion(*session_) : std::nullopt) co_return fail_with(*refused);
   text_ = hooks_.plan_width > 0 ? plan_list(name, plan_, hooks_.plan_width) : plan_table(name, plan_, false, false);
+  if (is_conversion_) {
+    text_ = fmt::format(
+        "The site runs without high availability. This plan converts it in place, with its data, as \"gemel convert\" "
+        "does.\n\n{}",
+        text_);
+  }
   phase_ = Phase::planned;
 }
 
@@ -163,7 +192,8 @@ runtime::Task<void> WizardRun::carry_out() {
   std::size_t width = 0;
   for (const auto& host : hosts_) width = std::max(width, host.name.size());
   auto sink = [this, width](const setup::Progress& progress) { note(progress, width); };
-  auto outcome = co_await session_->carry_out(&plan_, log_.get(), sink);
+  auto outcome = co_await session_->carry_out(
+      &plan_, log_.get(), sink, is_conversion_ ? setup::CheckTimes{.limit = copy_limit} : setup::CheckTimes{});
   co_await session_->close();
   if (outcome) {
     finish(log_->path());
@@ -175,6 +205,8 @@ runtime::Task<void> WizardRun::carry_out() {
 void WizardRun::finish(const std::filesystem::path& log) {
   const auto& state = session_->state();
   text_ = wizard::final_text(session_->site(), {site_file_, state, log});
+  // Also without a conversion just now: it may have been stopped in the middle, or the name still leads elsewhere.
+  if (const auto way = way_of_users(session_->input()); !way.empty()) text_ += "\n" + way;
   const auto file = state / "summary.txt";
   if (auto status = runtime::write_file_durably(file, text_ + "\n" + settings_, private_mode); !status)
     return fail_with({exit_code_of(status.error()), status.error().to_string()});
@@ -182,6 +214,22 @@ void WizardRun::finish(const std::filesystem::path& log) {
   if (hooks_.finished) hooks_.finished();
   phase_ = Phase::done;
   code_ = ExitCode::done;
+}
+
+std::string WizardRun::convert_command(const wizard::Answers& answers) const {
+  // Where the key and the packages are is asked last: what is not known yet is left out.
+  auto options = options_of(options_, answers);
+  const auto name = wizard::value_of(answers, *wizard::find_field(answers, "site.name"));
+  const auto file = options.site_file.empty() ? state_directory(options, name) / "site.toml" : options.site_file;
+  return cli::convert_command(options, std::filesystem::absolute(file));
+}
+
+std::string WizardRun::configuring_message() const {
+  return std::string(session_ ? configuring_message_of(session_->site()) : cli::configuring_message);
+}
+
+std::string WizardRun::configured_message() const {
+  return std::string(session_ ? configured_message_of(session_->site()) : cli::configured_message);
 }
 
 void WizardRun::poll() {
@@ -219,6 +267,7 @@ void WizardRun::forget() {
   plan_ = {};
   new_keys_.clear();
   hosts_.clear();
+  is_conversion_ = false;
   text_.clear();
   phase_ = Phase::idle;
   code_ = ExitCode::refused;

@@ -37,6 +37,10 @@ class WizardRun : public wizard::Runner {
   [[nodiscard]] const std::string& text() const override { return text_; }
   [[nodiscard]] bool is_applicable() const override { return phase_ == Phase::planned && !is_blocked_; }
   [[nodiscard]] const std::vector<Host>& hosts() const override { return hosts_; }
+  [[nodiscard]] std::string convert_command(const wizard::Answers& answers) const override;
+  [[nodiscard]] bool is_conversion() const override { return is_conversion_; }
+  [[nodiscard]] std::string configuring_message() const override;
+  [[nodiscard]] std::string configured_message() const override;
 
   /// Planned: whether there is anything to do.
   [[nodiscard]] bool is_nothing_to_do() const { return plan_.steps.empty(); }
@@ -67,6 +71,8 @@ class WizardRun : public wizard::Runner {
   std::vector<setup::HostKey> new_keys_;
   site::Plan plan_;
   bool is_blocked_ = false;
+  bool is_conversion_asked_ = false;  // by who knows of a site that runs
+  bool is_conversion_ = false;        // as the hosts say
   std::filesystem::path site_file_;
   std::filesystem::path summary_file_;
   std::string settings_;  // the answers for people, for the summary file
@@ -75,6 +81,10 @@ class WizardRun : public wizard::Runner {
   std::string text_;
   std::vector<Host> hosts_;
 };
+
+/// What kind of site of these answers the state directory knows to run, as src/wizard/site_kind.h names it; empty:
+/// none. Blocks.
+std::string running_kind(const SetupOptions& options, const wizard::Answers& answers);
 
 /// The options of a run with what the answers say of SSH and the password.
 SetupOptions options_of(SetupOptions options, const wizard::Answers& answers);

@@ -65,7 +65,7 @@ void check_address_provider(TomlReader& reader, const Draft& draft) {
   }
   if (draft.address_position.line != 0 && !draft.vip.is_present() && !draft.vip6.is_present()) {
     reader.mistake(
-        MistakeCode::bad_name, draft.address_position,
+        MistakeCode::missing_key, draft.address_position,
         fmt::format("the address provider \"{}\" moves the floating address, and there is none: give \"vip\" "
                     "or \"vip6\".",
                     to_string(address.provider)));

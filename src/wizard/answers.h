@@ -11,6 +11,8 @@ struct Answers {
   std::map<std::string, std::string> values;  // field id to the text as it was given; absent: not answered yet
   std::map<std::string, std::string> kept;    // keys of an existing site file that nobody is asked about, as
                                               // "timers.hb_ms", to their value in TOML; they are written back
+  std::string running = {};  // the kind of site that runs already, as site_kind.h names it; empty: none is known.
+                             // No answer, and in no draft: the state directory says it
   bool operator==(const Answers&) const = default;
 };
 

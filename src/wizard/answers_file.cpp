@@ -12,12 +12,25 @@
 #include "site/toml_reader.h"
 #include "wizard/form.h"
 #include "wizard/form_check.h"
+#include "wizard/site_kind.h"
 #include "wizard/site_writer.h"
 
 namespace gemel::wizard {
 namespace {
 
 constexpr std::string_view kept_section = "kept";
+
+/// Drafts and files from before standalone sites could be asked for.
+void take_old_layout(Answers& answers, std::map<std::string, toml::source_position>& places) {
+  const auto layout = answers.values.extract("site.layout");
+  if (layout.empty() || answers.values.contains(std::string(kind_id))) return;
+  const auto& word = layout.mapped();
+  answers.values[std::string(kind_id)] = word == "separate" ? std::string(word_of(SiteKind::ha)) : word;
+  if (auto place = places.extract("site.layout"); !place.empty()) {
+    place.key() = kind_id;
+    places.insert(std::move(place));
+  }
+}
 
 /// An answer as text, whatever kind of value it was written as.
 std::optional<std::string> value_text(const toml::node& node) {
@@ -68,8 +81,14 @@ Reading read(const std::string& text, const std::string& filename) {
       }
     }
   }
+  take_old_layout(reading.answers, reading.places);
   reading.mistakes = reader.take_mistakes();
   return reading;
+}
+
+bool has_sound_kind(const Answers& answers) {
+  const auto field = *find_field(answers, kind_id);
+  return std::ranges::count(field.choices, value_of(answers, field)) != 0;
 }
 
 std::vector<std::string> texts_of(const site::Messages& messages) {
@@ -100,8 +119,9 @@ ReadAnswers read_draft(const std::string& text, const std::string& filename) {
   return {std::move(reading.answers), texts_of(reading.mistakes)};
 }
 
-ReadAnswers read_answers(const std::string& text, const std::string& filename) {
+ReadAnswers read_answers(const std::string& text, const std::string& filename, const RunningKind& running) {
   auto reading = read(text, filename);
+  reading.answers.running = running ? running(reading.answers) : std::string();
   std::vector<std::string> ids;
   for (const auto& screen : screens_of(reading.answers)) {
     for (const auto& field : screen.fields) ids.push_back(field.id);
@@ -110,12 +130,15 @@ ReadAnswers read_answers(const std::string& text, const std::string& filename) {
   const auto note = [&](toml::source_position place, std::string what) {
     reading.mistakes.push_back({filename, place.line, place.column, site::MistakeCode::unknown_key, std::move(what)});
   };
+  // With a kind of site that there is not, nobody can say which fields there are.
+  const bool is_kind_known = has_sound_kind(reading.answers);
   for (const auto& [id, place] : reading.places) {
-    if (std::ranges::count(ids, id) == 0)
+    if (is_kind_known && std::ranges::count(ids, id) == 0)
       note(place, fmt::format("there is no field \"{}\" with these answers.{}", id, site::did_you_mean(id, known)));
   }
   std::vector<std::string> missing;
   for (const auto& mistake : judge(reading.answers).mistakes) {
+    if (!is_kind_known && mistake.field != kind_id) continue;
     const auto place = reading.places.find(mistake.field);
     if (place != reading.places.end()) {
       note(place->second, fmt::format("{}: {}", mistake.field, mistake.text));

@@ -1,6 +1,7 @@
 // Answers as a file: what `--answers` reads, and the draft that `--resume` goes on with.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,11 @@ struct ReadAnswers {
 /// that the form does not have with these answers are left alone. Pure.
 ReadAnswers read_draft(const std::string& text, const std::string& filename);
 
-/// The same for a file that must be complete: unknown fields, missing ones and wrong values are all named. Pure.
-ReadAnswers read_answers(const std::string& text, const std::string& filename);
+/// Says what kind of site runs, of the one that the answers name; see Answers::running.
+using RunningKind = std::function<std::string(const Answers&)>;
+
+/// The same for a file that must be complete: unknown fields, missing ones and wrong values are all named. `running`
+/// says what runs. Pure but for that.
+ReadAnswers read_answers(const std::string& text, const std::string& filename, const RunningKind& running = {});
 
 }  // namespace gemel::wizard

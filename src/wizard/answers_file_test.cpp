@@ -43,7 +43,7 @@ TEST(AnswersFile, names_everything_that_is_wrong_at_once) {
       "colour = \"red\"\n"             // in no section
       "[site]\n"                       //
       "nam = \"lab\"\n"                // unknown
-      "layout = true\n"                // wrong type
+      "kind = true\n"                  // wrong type
       "databases = 12\n"               // out of range
       "[network]\n"                    //
       "subnets = \"10.77.0.0/24\"\n"   //
@@ -52,18 +52,57 @@ TEST(AnswersFile, names_everything_that_is_wrong_at_once) {
       "password = \"cliqr\"\n"         // known default
       "[ha]\n"                         //
       "primary_ip = \"10.77.0.11\"\n"  //
-      "[host1]\n"                      // not with this layout
+      "[host1]\n"                      // not with this kind of site
       "address = \"10.77.0.1\"\n";
   const auto all = join(read_answers(text, "a.toml").mistakes, "\n");
   for (const auto* part :
        {"a.toml:1:1: \"colour\" stands in no section", "a.toml:3:1: there is no field \"site.nam\"",
-        "Did you mean \"site.name\"?", "a.toml:4:10: \"site.layout\" must be",
+        "Did you mean \"site.name\"?", "a.toml:4:8: \"site.kind\" must be",
         "a.toml:5:1: site.databases: ", "a.toml:9:1: database.address: ", "a.toml:10:1: database.password: ",
         "a.toml:14:1: there is no field \"host1.address\"",
         "\"ha.secondary_ip\" is missing (HA - Configure High Availability: Secondary Node Private IP)",
         "\"ha.dns_name\" is missing", "\"database1.address\" is missing", "\"balancer1.address\" is missing"})
     EXPECT_THAT(all, HasSubstr(part));
   EXPECT_THAT(all, Not(HasSubstr("\"database.address\" is missing")));
+}
+
+TEST(AnswersFile, an_unknown_kind_of_site_is_named_with_those_there_are) {
+  auto text = answers_text(test::standalone());
+  EXPECT_THAT(read_answers(text, "a.toml").mistakes, IsEmpty());
+  text.replace(text.find("\"standalone\""), 12, "\"standalon\"");
+  const auto mistakes = read_answers(text, "a.toml").mistakes;
+  ASSERT_EQ(mistakes.size(), 1U) << "which fields there are nobody knows then: " << join(mistakes, "\n");
+  const auto& all = mistakes.front();
+  EXPECT_THAT(all, HasSubstr("a.toml:16:1: site.kind: \"standalon\" is no choice. Did you mean \"standalone\"?"));
+  EXPECT_THAT(all, HasSubstr("Choices: ha, compact, standalone, one-host."));
+}
+
+TEST(AnswersFile, fields_of_another_kind_of_site_are_named) {
+  const auto text = answers_text(test::one_host()) + "\n[ha2]\nx = 1\n[database]\naddress = \"10.77.0.100\"\n";
+  EXPECT_THAT(join(read_answers(text, "a.toml").mistakes, "\n"),
+              HasSubstr("there is no field \"database.address\" with these answers"));
+}
+
+TEST(AnswersFile, what_was_called_layout_is_still_understood) {
+  auto text = answers_text(test::compact());
+  text.replace(text.find("kind = "), 4, "layout");
+  EXPECT_EQ(read_answers(text, "a.toml").answers, test::compact());
+  EXPECT_THAT(read_answers(text, "a.toml").mistakes, IsEmpty());
+  auto separate = answers_text(test::five_hosts());
+  separate.insert(separate.find("[site]\n") + 7, "layout = \"separate\"\n");
+  EXPECT_EQ(read_draft(separate, "d").answers.values.at("site.kind"), "ha");
+}
+
+TEST(AnswersFile, a_site_that_runs_is_not_converted_by_a_default) {
+  const auto runs = [](const Answers&) { return std::string("standalone"); };
+  const auto text = answers_text(test::five_hosts());
+  EXPECT_THAT(join(read_answers(text, "a.toml", runs).mistakes, "\n"),
+              HasSubstr("\"site.kind\" is missing (Kind of site: Kind): The site runs as \"standalone\" already"));
+  auto answers = test::five_hosts();
+  answers.values["site.kind"] = "ha";
+  EXPECT_THAT(read_answers(answers_text(answers), "a.toml", runs).mistakes, IsEmpty());
+  EXPECT_THAT(join(read_answers(answers_text(test::compact()), "a.toml", runs).mistakes, "\n"),
+              HasSubstr("which \"gemel convert\" turns into \"ha\""));
 }
 
 TEST(AnswersFile, any_text_is_answered) {

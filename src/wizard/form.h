@@ -11,6 +11,9 @@
 
 namespace gemel::wizard {
 
+/// The id of the field that asks who moves the floating address.
+inline constexpr std::string_view provider_id = "address.provider";
+
 enum class FieldKind : unsigned char { text, number, choice, secret };
 
 struct Field {
@@ -21,7 +24,8 @@ struct Field {
   FieldKind kind = FieldKind::text;
   bool is_optional = false;  // may be left empty
   std::vector<std::string> choices = {};
-  unsigned lowest = 0, highest = 0;  // number
+  std::vector<std::string> choice_texts = {};  // what each choice means, for people; none: the choices speak
+  unsigned lowest = 0, highest = 0;            // number
 };
 
 struct Screen {

@@ -13,6 +13,7 @@
 #include "site/secrets.h"
 #include "site/site.h"
 #include "site/toml_reader.h"
+#include "wizard/site_kind.h"
 #include "wizard/site_writer.h"
 
 namespace gemel::wizard {
@@ -34,6 +35,14 @@ std::string choice_mistake(const Field& field, const std::string& value) {
   const std::vector<std::string_view> known(field.choices.begin(), field.choices.end());
   return fmt::format("\"{}\" is no choice.{} Choices: {}.", value, site::did_you_mean(value, known),
                      fmt::join(field.choices, ", "));
+}
+
+/// What a site that runs does not become, and what must not be decided by a default there.
+std::string kind_mistake(const Answers& answers, const std::string& value, bool is_answered) {
+  if (auto text = why_not_kind(answers, value); !text.empty()) return text;
+  if (is_answered || answers.running.empty() || value == answers.running) return {};
+  return fmt::format("The site runs as \"{}\" already: answer it so, or \"{}\" to have it converted.", answers.running,
+                     value);
 }
 
 /// What the value alone shows.
@@ -125,7 +134,9 @@ Judgement judge(const Answers& answers) {
   std::set<std::string> judged;
   for (const auto& screen : screens_of(answers)) {
     for (const auto& field : screen.fields) {
-      auto text = own_mistake(field, value_of(answers, field));
+      const auto value = value_of(answers, field);
+      auto text = own_mistake(field, value);
+      if (text.empty() && field.id == kind_id) text = kind_mistake(answers, value, answers.values.contains(field.id));
       if (text.empty()) continue;
       judged.insert(field.id);
       judgement.mistakes.push_back({field.id, std::move(text)});
@@ -143,6 +154,7 @@ Judgement judge(const Answers& answers) {
 
 std::string check_value(const Answers& answers, const Field& field, const std::string& value) {
   if (auto text = own_mistake(field, value); !text.empty()) return text;
+  if (field.id == kind_id) return kind_mistake(answers, value, true);
   if (field.kind == FieldKind::secret || value.empty()) return {};
   auto before = answers;
   before.values[field.id] = "";

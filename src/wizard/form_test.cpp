@@ -34,7 +34,12 @@ std::string check(const Answers& answers, const std::string& id, const std::stri
 }
 
 TEST(Form, ids_are_unique_and_every_field_explains_itself) {
-  for (const auto& answers : {test::five_hosts(), test::compact()}) {
+  auto by_program = test::five_hosts();
+  by_program.values["address.provider"] = "command";
+  auto in_openstack = test::five_hosts();
+  in_openstack.values["address.provider"] = "openstack";
+  for (const auto& answers :
+       {test::five_hosts(), test::compact(), test::standalone(), test::one_host(), by_program, in_openstack}) {
     std::set<std::string> ids;
     for (const auto& screen : screens_of(answers)) {
       EXPECT_FALSE(screen.fields.empty() && screen.text.empty()) << screen.id;
@@ -64,7 +69,7 @@ TEST(Form, asks_for_as_many_hosts_as_there_are) {
   answers.values["site.databases"] = "3";
   EXPECT_TRUE(find_field(answers, "database3.address"));
   EXPECT_TRUE(find_field(answers, "database.sync_standbys"));
-  answers.values["site.layout"] = "compact";
+  answers.values["site.kind"] = "compact";
   EXPECT_FALSE(find_field(answers, "ha.primary_ip"));
   EXPECT_TRUE(find_field(answers, "host3.address"));
 }
@@ -77,6 +82,79 @@ TEST(Form, answers_make_a_site_without_a_mistake) {
     EXPECT_EQ(outcome.site->dns_name, "mgmt.lab.test");
     EXPECT_EQ(outcome.site->vip->address, "10.77.0.100");
   }
+}
+
+TEST(Form, asks_only_for_what_the_kind_of_site_has) {
+  for (const auto* id : {"database.address", "database.address6", "database.min_copies", "database.sync_standbys",
+                         "address.provider", "ha.primary_ip", "ha.secondary_ip", "network.timers", "site.balancers"}) {
+    EXPECT_FALSE(find_field(test::standalone(), id)) << id;
+    EXPECT_FALSE(find_field(test::one_host(), id)) << id;
+  }
+  for (const auto* id : {"database.user", "ha.dns_name", "network.interface", "balancer.https_port"}) {
+    EXPECT_TRUE(find_field(test::standalone(), id)) << id;
+    EXPECT_TRUE(find_field(test::one_host(), id)) << id;
+  }
+  EXPECT_EQ(place_of(test::standalone(), "manager1.address"), "Manager (CCM_SA): Address");
+  EXPECT_EQ(place_of(test::standalone(), "database1.address"), "Database (MGMTPOSTGRES): Address");
+  EXPECT_EQ(place_of(test::one_host(), "host1.address"), "Host (CCM): Address");
+  EXPECT_FALSE(find_field(test::standalone(), "balancer1.address"));
+  EXPECT_FALSE(find_field(test::standalone(), "balancer.statistics_port"));
+  EXPECT_TRUE(find_field(test::one_host(), "balancer.statistics_port")) << "that host is a balancer, too";
+  auto balanced = test::standalone();
+  balanced.values["site.balancer"] = "yes";
+  EXPECT_TRUE(find_field(balanced, "balancer1.address"));
+  EXPECT_TRUE(find_field(balanced, "balancer.statistics_port"));
+}
+
+TEST(Form, standalone_answers_make_a_site_without_a_mistake) {
+  auto balanced = test::standalone();
+  balanced.values["site.balancer"] = "yes";
+  balanced.values["balancer1.address"] = "10.77.0.31";
+  for (const auto& answers : {test::standalone(), test::one_host(), balanced}) {
+    EXPECT_THAT(judge(answers).mistakes, IsEmpty()) << texts(judge(answers).mistakes);
+    const auto site = site::parse_site(write_site(answers).text, "site.toml").site;
+    ASSERT_TRUE(site) << write_site(answers).text;
+    EXPECT_TRUE(site->is_standalone());
+    EXPECT_EQ(site->dns_name, "mgmt.lab.test");
+  }
+  EXPECT_EQ(site::parse_site(write_site(test::standalone()).text, "").site->hosts[0].role, "CCM_SA");
+  EXPECT_EQ(site::parse_site(write_site(test::standalone()).text, "").site->hosts[1].role, "MGMTPOSTGRES");
+  EXPECT_EQ(site::parse_site(write_site(test::one_host()).text, "").site->hosts[0].role, "CCM");
+}
+
+TEST(Form, who_moves_the_floating_address_is_asked_with_what_it_needs) {
+  auto answers = test::five_hosts();
+  EXPECT_THAT(write_site(answers).text, Not(HasSubstr("address_provider"))) << "announcements are the default";
+  EXPECT_THAT(check({}, "address.provider", "aws"), IsEmpty()) << "the address may be answered later";
+  EXPECT_THAT(check(answers, "address.provider", "azure"), HasSubstr("Choices: layer2, command, aws, openstack"));
+  answers.values["address.provider"] = "command";
+  EXPECT_THAT(texts(judge(answers).mistakes), HasSubstr("address.command: An answer is needed"));
+  EXPECT_THAT(check(answers, "address.command", "move"), HasSubstr("absolute path"));
+  answers.values["address.command"] = "/sbin/move";
+  EXPECT_THAT(judge(answers).mistakes, IsEmpty()) << texts(judge(answers).mistakes);
+  EXPECT_EQ(site::parse_site(write_site(answers).text, "").site->address.program(), "/sbin/move");
+  answers.values["address.provider"] = "openstack";
+  EXPECT_THAT(texts(judge(answers).mistakes), HasSubstr("openstack.auth_url: An answer is needed"));
+  EXPECT_THAT(texts(judge(answers).mistakes), HasSubstr("openstack.application_credential_id: An answer is needed"));
+  EXPECT_THAT(check(answers, "openstack.auth_url", "http://keystone:5000"), HasSubstr("https://"));
+  answers.values["openstack.auth_url"] = "https://keystone:5000/v3";
+  answers.values["openstack.application_credential_id"] = "c1";
+  EXPECT_THAT(judge(answers).mistakes, IsEmpty()) << texts(judge(answers).mistakes);
+  EXPECT_EQ(site::parse_site(write_site(answers).text, "").site->address.openstack.application_credential_id, "c1");
+  answers.values["address.provider"] = "aws";
+  EXPECT_THAT(judge(answers).mistakes, IsEmpty()) << texts(judge(answers).mistakes);
+  answers.values["database.address6"] = "fd77::100";
+  EXPECT_THAT(texts(judge(answers).mistakes), HasSubstr("database.address6: AWS does not move"));
+}
+
+TEST(Form, what_another_provider_was_told_is_not_written) {
+  auto answers = test::five_hosts();
+  answers.kept = {{"aws.elastic_ip", "\"eipalloc-1\""}};
+  EXPECT_THAT(judge(answers).mistakes, IsEmpty()) << texts(judge(answers).mistakes);
+  EXPECT_THAT(summary_text(answers), Not(HasSubstr("eipalloc")));
+  answers.values["address.provider"] = "aws";
+  EXPECT_EQ(site::parse_site(write_site(answers).text, "").site->address.aws.elastic_ip, "eipalloc-1");
+  EXPECT_THAT(summary_text(answers), HasSubstr("eipalloc-1"));
 }
 
 TEST(Form, every_field_of_a_site_reaches_the_site_file) {
@@ -145,7 +223,7 @@ TEST(Form, a_value_is_checked_at_once_whichever_of_two_fields_a_message_points_a
   EXPECT_THAT(check({}, "database.user", "postgres"), HasSubstr("reserved"));
   EXPECT_THAT(check({}, "ha.dns_name", ""), HasSubstr("needed"));
   EXPECT_THAT(check({}, "database.address6", ""), IsEmpty());
-  EXPECT_THAT(check({}, "site.layout", "seperate"), HasSubstr("Did you mean \"separate\"?"));
+  EXPECT_THAT(check({}, "site.kind", "standalon"), HasSubstr("Did you mean \"standalone\"?"));
   EXPECT_THAT(check({}, "site.databases", "1"), HasSubstr("from 2 to 9"));
   EXPECT_THAT(check({}, "balancer.https_port", "99999999999"), HasSubstr("from 1 to 65535"));
   EXPECT_THAT(check({}, "database.address", "db.example.org"), HasSubstr("is a name"));
@@ -192,8 +270,11 @@ TEST(Form, the_password_is_in_no_text) {
 TEST(Form, a_site_file_gives_answers_that_make_the_same_site) {
   const auto extra =
       "\n[timers]\nprofile = \"fast\"\ngrace_ms = 320\nclock_rate_error = 0.05\n\n[ports]\nagent = 7410\nhttps = 444\n";
+  const auto hidden = "\n[timers]\nprofile = \"fast\"\n\n[ports]\nstatistics = 9100\n";
   const auto own = "\n[certificates]\ncertificate = \"/tls/a.crt\"\nkey = \"/tls/a.key\"\n";
   for (const auto& text : {site::test::good_site() + extra, site::test::compact_site() + own,
+                           site::test::standalone_site() + hidden, site::test::one_host_site() + own,
+                           site::test::standalone_site() + site::test::host("lb1", "CCM_LB", "31") + hidden,
                            site::test::head + site::test::host("ccm1", "CCM_SA_PRIMARY", "11") +
                                site::test::host("ccm2", "CCM_SA_SECONDARY", "12", "b") +
                                site::test::host("db1", "MGMTPOSTGRES_MASTER", "21") +
@@ -238,6 +319,23 @@ TEST(Form, a_site_that_it_cannot_describe_is_not_changed_silently) {
                     site::test::host("db2", "MGMTPOSTGRES_SLAVE", "22") + site::test::host("lb1", "CCM_LB", "31");
   EXPECT_EQ(answers_of_site(text, "site.toml").mistakes.size(), 1U);
   EXPECT_FALSE(answers_of_site("[site]\n", "site.toml").mistakes.empty());
+}
+
+TEST(Summary, names_the_kind_of_site_in_words) {
+  EXPECT_THAT(summary_text(test::one_host()), HasSubstr("Kind of site\n"));
+  EXPECT_THAT(summary_text(test::one_host()), HasSubstr(" Everything on one host\n"));
+  EXPECT_THAT(summary_text({}), HasSubstr("High availability on five hosts or more\n"));
+}
+
+TEST(Summary, the_last_page_of_a_standalone_site_has_no_balancer_and_the_hosts_own_address) {
+  const auto site = *site::parse_site(site::test::standalone_site(), "site.toml").site;
+  const auto text = final_text(site, {"/x/site.toml", "/x", "/x/apply.log"});
+  EXPECT_THAT(text, HasSubstr("https://mgmt.lab.test/"));
+  EXPECT_THAT(text, HasSubstr("Database           10.77.0.21 port 5432"));
+  EXPECT_THAT(text, Not(HasSubstr("tatistics")));
+  const auto one = *site::parse_site(site::test::one_host_site(), "site.toml").site;
+  EXPECT_THAT(final_text(one, {"/x/site.toml", "/x", "/x/apply.log"}),
+              HasSubstr("http://10.77.0.11:9000/haproxy_stats"));
 }
 
 TEST(Summary, the_last_page_names_addresses_and_places) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "wizard/form_check.h"
+#include "wizard/site_kind.h"
 
 namespace gemel::wizard {
 namespace {
@@ -63,7 +64,7 @@ std::size_t screen_of(const Answers& answers, const std::string& field) {
 }
 
 MenuPage::MenuPage(finalcut::FWidget* parent, const Answers& answers, std::size_t chosen)
-    : Page(parent, "Gemel - Configure CCM HA") {
+    : Page(parent, is_highly_available(kind_of(answers)) ? "Gemel - Configure CCM HA" : "Gemel - Configure CCM") {
   list_.setGeometry(FPoint{2, 1}, FSize{page_width, 17});
   const auto states = states_of(answers);
   const auto screens = screens_of(answers);

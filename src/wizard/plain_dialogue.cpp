@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "wizard/form_check.h"
+#include "wizard/site_kind.h"
 #include "wizard/summary.h"
 
 namespace gemel::wizard {
@@ -38,12 +39,26 @@ bool PlainDialogue::read_line(const Field& field, std::string& line) {
   return is_read;
 }
 
+/// A site that runs is converted only by who has read what that means.
+bool PlainDialogue::is_kind_agreed(const Answers& answers, const std::string& kind) {
+  auto asked = answers;
+  asked.values[std::string(kind_id)] = kind;
+  if (!is_conversion(asked) || is_conversion(answers)) return true;
+  *out_ << "\n"
+        << conversion_text(asked, hooks_.convert_command ? hooks_.convert_command(asked) : "gemel convert")
+        << "\nConvert it? (yes/no) " << std::flush;
+  std::string line;
+  return std::getline(*in_, line) && trim(line) == "yes";
+}
+
 PlainDialogue::Move PlainDialogue::ask(Answers& answers, const Place& place) {
   const auto& field = place.field;
   if (shown_screen_ != place.screen.id) {
     shown_screen_ = place.screen.id;
     *out_ << "\n" << place.screen.title << "\n";
     if (!place.screen.text.empty()) *out_ << place.screen.text << "\n";
+    for (std::size_t i = 0; i < field.choice_texts.size(); ++i)
+      *out_ << fmt::format("  {:<10}  {}\n", field.choices.at(i), field.choice_texts[i]);
   }
   while (true) {
     const auto offered = value_of(answers, field);
@@ -62,6 +77,10 @@ PlainDialogue::Move PlainDialogue::ask(Answers& answers, const Place& place) {
     if (value == "-" && field.is_optional) value.clear();
     if (const auto reason = check_value(answers, field, value); !reason.empty()) {
       *out_ << "  Not taken: " << reason << "\n";
+      continue;
+    }
+    if (field.id == kind_id && !is_kind_agreed(answers, value)) {
+      *out_ << "  Not taken.\n";
       continue;
     }
     answers.values[field.id] = value;

@@ -21,6 +21,8 @@ class PlainDialogue {
   struct Hooks {
     std::function<void(const Answers&)> save = {};  // after each answer
     std::function<void(bool)> set_echo = {};        // off while a secret is typed
+    // What would convert the site that runs without the wizard; see conversion_text().
+    std::function<std::string(const Answers&)> convert_command = {};
   };
   enum class End : unsigned char { agreed, ended };  // ended: there was nothing more to read
 
@@ -39,6 +41,7 @@ class PlainDialogue {
   };
   static std::vector<Place> places_of(const Answers& answers);
   static std::size_t first_unanswered(const Answers& answers);
+  bool is_kind_agreed(const Answers& answers, const std::string& kind);
   Move ask(Answers& answers, const Place& place);
   void show_help(const Field& field);
   bool read_line(const Field& field, std::string& line);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "site/site.h"
 #include "wizard/form_check.h"
+#include "wizard/site_writer.h"
 #include "wizard/test_answers.h"
 
 namespace gemel::wizard {
@@ -35,9 +37,10 @@ Talk talk(Answers& answers, const std::string& typed) {
 
 /// Every field of a site of five hosts; Enter where the default fits.
 const std::string all_answers =
-    "lab\n\n\n\n\n"            // site: name, layout, managers, databases, balancers
+    "\nlab\n\n\n\n"            // kind; site: name, managers, databases, balancers
     "10.77.0.0/24\n\n\n"       // network
     "10.77.0.100\n\n\n\n\n\n"  // database: address, IPv6, user, password, name, copies
+    "\n"                       // who moves the floating address
     "10.77.0.11\n10.77.0.12\nmgmt.lab.test\n"
     "\n\na\n"
     "\n\nb\n"  // managers: name, IPv6, zone
@@ -56,22 +59,22 @@ TEST(PlainDialogue, asks_for_everything_and_makes_a_site) {
   EXPECT_EQ(answers.values.at("manager2.name"), "ccm2");
   EXPECT_EQ(answers.values.at("database2.zone"), "b");
   EXPECT_THAT(result.shown, HasSubstr("Mgmtserver DNS Name"));
-  EXPECT_EQ(result.saved, 44);
+  EXPECT_EQ(result.saved, 45);
   EXPECT_EQ(result.echo_changes, 2) << "off and on again around the password";
 }
 
 TEST(PlainDialogue, explains_refuses_and_asks_again) {
   Answers answers;
-  const auto result = talk(answers, "?\nbad name\nlab\n");
+  const auto result = talk(answers, "\n?\nbad name\nlab\n");
   EXPECT_EQ(result.end, PlainDialogue::End::ended);
   EXPECT_THAT(result.shown, HasSubstr("Names the site in certificates"));
   EXPECT_THAT(result.shown, HasSubstr("Not taken: \"bad name\" is no name of a site"));
-  EXPECT_EQ(answers.values, (std::map<std::string, std::string>{{"site.name", "lab"}}));
+  EXPECT_EQ(answers.values, (std::map<std::string, std::string>{{"site.kind", "ha"}, {"site.name", "lab"}}));
 }
 
 TEST(PlainDialogue, goes_back_and_takes_another_answer) {
   Answers answers;
-  talk(answers, "lab\n<\nother\n");
+  talk(answers, "\nlab\n<\nother\n");
   EXPECT_EQ(answers.values.at("site.name"), "other");
 }
 
@@ -123,6 +126,46 @@ TEST(PlainDialogue, the_password_is_not_shown) {
   EXPECT_EQ(result.end, PlainDialogue::End::agreed) << result.shown;
   EXPECT_EQ(answers.values.at(std::string(password_id)), "mQ7-fK2_xW9pLr4TzB6vNc");
   EXPECT_THAT(result.shown, Not(HasSubstr("mQ7")));
+}
+
+TEST(PlainDialogue, asks_for_the_kind_of_site_first_and_then_only_for_what_it_has) {
+  Answers answers;
+  const auto result = talk(answers,
+                           "single\nstandalone\nlab\nmgmt.lab.test\n\n"  // site: name, DNS name, no balancer
+                           "10.77.0.0/24\n\n"                            // network: no timers
+                           "\n\n\n"                                      // database: user, password, name
+                           "\n10.77.0.11\n\n\n"                          // manager
+                           "\n10.77.0.21\n\n\n"                          // database
+                           "\n\n"                                        // ports
+                           "\n\n\n"                                      // certificates
+                           "\n\n\n"                                      // ssh
+                           "yes\n");
+  EXPECT_EQ(result.end, PlainDialogue::End::agreed) << result.shown;
+  EXPECT_THAT(result.shown, HasSubstr("one-host    Everything on one host (role CCM)\n"));
+  EXPECT_THAT(result.shown, HasSubstr("Not taken: \"single\" is no choice."));
+  for (const auto* text : {"DB IP or Hostname", "Least copies", "Moved by", "Secondary Node", "Timers"})
+    EXPECT_THAT(result.shown, Not(HasSubstr(text)));
+  EXPECT_TRUE(site::parse_site(write_site(answers).text, "site.toml").site->is_standalone());
+}
+
+TEST(PlainDialogue, a_site_that_runs_is_converted_by_who_agrees) {
+  auto answers = test::standalone();
+  answers.running = "standalone";
+  talk(answers, std::string(60, '\n'));  // the defaults of all others
+  auto refused = answers;
+  const auto no = talk(refused, "site.kind\nha\nno\nstandalone\n");
+  EXPECT_THAT(no.shown, HasSubstr("CCM_SA and MGMTPOSTGRES do not allow high availability"));
+  EXPECT_THAT(no.shown, HasSubstr("gemel convert"));
+  EXPECT_THAT(no.shown, HasSubstr("Not taken."));
+  EXPECT_EQ(refused.values.at("site.kind"), "standalone");
+  const auto compact = talk(refused, "site.kind\ncompact\n");
+  EXPECT_THAT(compact.shown, HasSubstr("turns into \"ha\": answer one of these two"));
+  const auto yes = talk(answers,
+                        "site.kind\nha\nyes\n\n\n\n\n10.77.0.100\n\n\n\n"
+                        "\n10.77.0.12\n");
+  EXPECT_THAT(yes.shown, HasSubstr("Convert it? (yes/no)"));
+  EXPECT_EQ(answers.values.at("site.kind"), "ha");
+  EXPECT_EQ(answers.values.at("ha.primary_ip"), "10.77.0.11") << "the manager that runs stays";
 }
 
 }  // namespace

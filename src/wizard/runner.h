@@ -51,6 +51,14 @@ class Runner {
   /// Planned: nothing stands in the way.
   [[nodiscard]] virtual bool is_applicable() const = 0;
   [[nodiscard]] virtual const std::vector<Host>& hosts() const = 0;
+
+  /// What would do the same as a conversion by these answers, without the wizard: "gemel convert site.toml ...".
+  [[nodiscard]] virtual std::string convert_command(const Answers& answers) const = 0;
+  /// Planned: a site that runs becomes a highly available one.
+  [[nodiscard]] virtual bool is_conversion() const = 0;
+  /// The mission's messages around carrying the plan out, for this kind of site.
+  [[nodiscard]] virtual std::string configuring_message() const = 0;
+  [[nodiscard]] virtual std::string configured_message() const = 0;
 };
 
 }  // namespace gemel::wizard

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <string>
 
+#include "wizard/choice_page.h"
 #include "wizard/form_check.h"
 #include "wizard/form_page.h"
 #include "wizard/menu_page.h"
 #include "wizard/page.h"
 #include "wizard/progress_page.h"
+#include "wizard/site_kind.h"
 #include "wizard/summary.h"
 #include "wizard/text_wrap.h"
 
@@ -32,6 +34,8 @@ class Course {
   int choose();
   /// From a screen on, as long as "next" is chosen; true when the summary was reached.
   bool fill_in(std::size_t at);
+  FormPage::Choice show(const Screen& screen);
+  bool is_kind_agreed(const Answers& before);
   bool summarise();
   ScreensEnd set_up();
   Choice ask(const std::string& title, const std::string& text, const std::string& yes);
@@ -52,14 +56,32 @@ class Course {
 /// The terminal takes one page at a time: the menu is gone before what it led to comes.
 int Course::choose() { return MenuPage(&terminal_, answers_, at_).choose(); }
 
+FormPage::Choice Course::show(const Screen& screen) {
+  if (screen.fields.size() == 1 && !screen.fields.front().choice_texts.empty())
+    return ChoicePage(&terminal_, screen, answers_, save_).choose();
+  FormPage page(&terminal_, screen, answers_, save_, focus_);
+  return page.fill_in();
+}
+
+/// A site that runs is converted only by who has read what that means; else the answer is taken back.
+bool Course::is_kind_agreed(const Answers& before) {
+  if (!is_conversion(answers_) || is_conversion(before)) return true;
+  const auto text = conversion_text(answers_, runner_.convert_command(answers_));
+  if (ask("This site runs already", text, "&Yes, convert it") == go_on) return true;
+  answers_ = before;
+  save_(answers_);
+  return false;
+}
+
 bool Course::fill_in(std::size_t at) {
   while (true) {
     const auto screens = screens_of(answers_);
     at_ = at;
     if (at >= screens.size()) return true;
-    FormPage page(&terminal_, screens[at], answers_, save_, focus_);
+    const auto before = answers_;
+    const auto choice = show(screens[at]);
     focus_.clear();
-    const auto choice = page.fill_in();
+    if (!terminal_.is_interrupted() && !is_kind_agreed(before)) return false;
     if (choice == FormPage::menu || terminal_.is_interrupted()) return false;
     if (choice == FormPage::back) {
       if (at == 0) return false;
@@ -131,12 +153,12 @@ ScreensEnd Course::failed() {
 ScreensEnd Course::configure() {
   runner_.apply();
   if (runner_.phase() == Phase::configuring) {
-    ProgressPage page(&terminal_, "Configuring CCM HA ...", runner_);
+    ProgressPage page(&terminal_, runner_.configuring_message(), runner_);
     wait(page, Phase::configuring, [&] { page.update(); });
     if (terminal_.is_interrupted()) return ScreensEnd::interrupted;
   }
   if (runner_.phase() != Phase::done) return failed();
-  TextPage page(&terminal_, "Configured CCM HA successfully", wrapped(runner_.text(), view_width));
+  TextPage page(&terminal_, runner_.configured_message(), wrapped(runner_.text(), view_width));
   page.add_button("&Finish", go_on);
   page.run();
   return ScreensEnd::done;
@@ -158,11 +180,17 @@ ScreensEnd Course::set_up() {
     if (terminal_.is_interrupted()) return ScreensEnd::interrupted;
   }
   if (runner_.phase() == Phase::failed) return failed();
-  if (ask("Plan", runner_.text(), runner_.is_applicable() ? "&Set up" : "") != go_on) return ScreensEnd::quit;
-  const auto sure = ask("Set up?",
-                        "The plan is carried out on the hosts now. It can be stopped and taken up again; no data "
-                        "directory is deleted or moved.",
-                        "&Yes, set up");
+  if (ask("Plan", runner_.text(),
+          !runner_.is_applicable()  ? ""
+          : runner_.is_conversion() ? "&Convert"
+                                    : "&Set up") != go_on)
+    return ScreensEnd::quit;
+  std::string text =
+      "The plan is carried out on the hosts now. It can be stopped and taken up again; no data directory is deleted or "
+      "moved.";
+  if (runner_.is_conversion()) text += " There is no way back to a site without high availability.";
+  const auto sure = runner_.is_conversion() ? ask("Convert the site?", text, "&Yes, convert it")
+                                            : ask("Set up?", text, "&Yes, set up");
   if (sure != go_on) return ScreensEnd::quit;
   return configure();
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "site/role_table.h"
 #include "site/toml_reader.h"
 #include "wizard/form.h"
+#include "wizard/site_kind.h"
 #include "wizard/site_writer.h"
 
 namespace gemel::wizard {
@@ -20,8 +23,9 @@ namespace {
 
 /// The hosts in the order in which the form has them.
 std::vector<site::Host> in_order(const site::Site& site) {
-  static constexpr std::array<std::string_view, 6> order{
-      "CCM_SA_PRIMARY", "CCM_SA_SECONDARY", "MGMTPOSTGRES_MASTER", "MGMTPOSTGRES_SLAVE", "CCM_LB", site::role_all};
+  static constexpr std::array<std::string_view, 9> order{
+      "CCM_SA_PRIMARY", "CCM_SA_SECONDARY", "CCM_SA",       "MGMTPOSTGRES_MASTER", "MGMTPOSTGRES_SLAVE",
+      "MGMTPOSTGRES",   "CCM_LB",           site::role_all, site::role_one_host};
   std::vector<site::Host> hosts;
   for (const auto role : order) {
     for (const auto& host : site.hosts) {
@@ -36,22 +40,27 @@ std::string count_of(const site::Site& site, bool site::Concepts::* what) {
 }
 
 bool is_asked(std::string_view section, std::string_view key) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 16> asked{{{"site", "name"},
-                                                                                        {"site", "dns_name"},
-                                                                                        {"network", "subnets"},
-                                                                                        {"network", "interface"},
-                                                                                        {"network", "vip"},
-                                                                                        {"network", "vip6"},
-                                                                                        {"database", "user"},
-                                                                                        {"database", "name"},
-                                                                                        {"database", "min_copies"},
-                                                                                        {"database", "sync_standbys"},
-                                                                                        {"ports", "https"},
-                                                                                        {"ports", "orchestrators"},
-                                                                                        {"ports", "statistics"},
-                                                                                        {"certificates", "certificate"},
-                                                                                        {"certificates", "key"},
-                                                                                        {"certificates", "authority"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 20> asked{
+      {{"site", "name"},
+       {"site", "dns_name"},
+       {"network", "subnets"},
+       {"network", "interface"},
+       {"network", "vip"},
+       {"network", "vip6"},
+       {"network", "address_provider"},
+       {"network", "address_command"},
+       {"openstack", "auth_url"},
+       {"openstack", "application_credential_id"},
+       {"database", "user"},
+       {"database", "name"},
+       {"database", "min_copies"},
+       {"database", "sync_standbys"},
+       {"ports", "https"},
+       {"ports", "orchestrators"},
+       {"ports", "statistics"},
+       {"certificates", "certificate"},
+       {"certificates", "key"},
+       {"certificates", "authority"}}};
   return std::ranges::find(asked, std::pair(section, key)) != asked.end();
 }
 
@@ -72,21 +81,22 @@ std::string toml_value(const toml::node& node) {
 Answers answers_of(const site::Site& site) {
   Answers answers;
   auto& values = answers.values;
-  const bool is_compact = std::ranges::any_of(site.hosts, [](const auto& host) { return host.role == site::role_all; });
   values["site.name"] = site.name;
-  values["site.layout"] = is_compact ? "compact" : "separate";
-  if (is_compact) {
-    values["site.hosts"] = std::to_string(site.hosts.size());
-  } else {
-    values["site.managers"] = count_of(site, &site::Concepts::manager);
-    values["site.databases"] = count_of(site, &site::Concepts::database);
-    values["site.balancers"] = count_of(site, &site::Concepts::balancer);
-  }
+  values[std::string(kind_id)] = word_of(kind_of(site));
+  values["site.hosts"] = std::to_string(site.hosts.size());
+  values["site.managers"] = count_of(site, &site::Concepts::manager);
+  values["site.databases"] = count_of(site, &site::Concepts::database);
+  values["site.balancers"] = count_of(site, &site::Concepts::balancer);
+  values["site.balancer"] = site.is_direct ? "no" : "yes";
   values["network.subnets"] = join(site.subnets, ", ");
   values["network.interface"] = site.interface;
   values["network.timers"] = "standard";
   values["database.address"] = site.vip ? site.vip->address : "";
   values["database.address6"] = site.vip6 ? site.vip6->address : "";
+  values[std::string(provider_id)] = to_string(site.address.provider);
+  values["address.command"] = site.address.command;
+  values["openstack.auth_url"] = site.address.openstack.auth_url;
+  values["openstack.application_credential_id"] = site.address.openstack.application_credential_id;
   values["database.user"] = site.database.application_user;
   values["database.name"] = site.database.database_name;
   values["database.min_copies"] = std::to_string(site.min_copies);
@@ -107,7 +117,12 @@ Answers answers_of(const site::Site& site) {
     values[places[i].id + ".address6"] = hosts[i].address6;
     values[places[i].id + ".zone"] = hosts[i].zone;
   }
-  if (!find_field(answers, "database.sync_standbys")) values.erase("database.sync_standbys");
+  // What another kind of site would be asked for is not answered yet, but for what every kind may have.
+  std::set<std::string, std::less<>> asked{unasked_of_every_kind.begin(), unasked_of_every_kind.end()};
+  for (const auto& screen : screens_of(answers)) {
+    for (const auto& field : screen.fields) asked.insert(field.id);
+  }
+  std::erase_if(values, [&](const auto& value) { return !asked.contains(value.first); });
   return answers;
 }
 

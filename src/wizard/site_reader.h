@@ -1,13 +1,18 @@
 // Pieces of reading a site file into answers. Private to this folder: see answers_of_site() in site_writer.h.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "site/site.h"
 #include "wizard/answers.h"
 
 namespace gemel::wizard {
+
+/// Fields whose answers are written also for a kind of site that is not asked for them: a file may have them anyway.
+inline constexpr std::array<std::string_view, 2> unasked_of_every_kind{"network.timers", "balancer.statistics_port"};
 
 /// What the form asks for, from a sound site. Without `kept`. Pure.
 Answers answers_of(const site::Site& site);

@@ -38,6 +38,12 @@ class Writer {
         standards_[field.id] = field.standard;
       }
     }
+    for (const auto id : unasked_of_every_kind) {
+      const auto answered = answers.values.find(std::string(id));
+      if (values_.contains(std::string(id)) || answered == answers.values.end()) continue;
+      values_[std::string(id)] = answered->second;
+      standards_[std::string(id)] = find_field({}, id)->standard;
+    }
   }
 
   void line(const std::string& text, const std::string& field = {}) {
@@ -59,20 +65,26 @@ class Writer {
     line(name + " = " + value, field);
   }
   void text(const std::string& name, const std::string& field) {
-    if (const auto& value = values_.at(field); !value.empty()) key(name, toml_string(value), field);
+    const auto found = values_.find(field);  // missing: not asked of this kind of site
+    if (found != values_.end() && !found->second.empty()) key(name, toml_string(found->second), field);
+  }
+  /// Only when it is not the default: a site file says what is special about the site.
+  void text_unless_standard(const std::string& name, const std::string& field) {
+    const auto found = values_.find(field);
+    if (found != values_.end() && found->second != standards_.at(field)) text(name, field);
   }
   void number(const std::string& name, const std::string& field) {
     const auto& value = values_.at(field);
     if (!value.empty()) key(name, is_number(value) ? value : toml_string(value), field);
   }
-  /// Only when it is not the default: a site file says what is special about the site.
   void number_unless_standard(const std::string& name, const std::string& field) {
     const auto found = values_.find(field);
     if (found != values_.end() && found->second != standards_.at(field)) number(name, field);
   }
   void kept(const std::string& section) {
     for (const auto& [name, value] : answers_.kept) {
-      if (name.starts_with(section + ".")) key(name.substr(section.size() + 1), value);
+      if (name.starts_with(section + ".") && is_kept_of_use(answers_, name))
+        key(name.substr(section.size() + 1), value);
     }
   }
   [[nodiscard]] const std::string& value(const std::string& field) const { return values_.at(field); }
@@ -99,6 +111,8 @@ void write_settings(Writer& writer) {
   writer.text("interface", "network.interface");
   writer.text("vip", "database.address");
   writer.text("vip6", "database.address6");
+  writer.text_unless_standard("address_provider", std::string(provider_id));
+  writer.text("address_command", "address.command");
   writer.kept("network");
   writer.section("[database]");
   writer.text("user", "database.user");
@@ -107,7 +121,7 @@ void write_settings(Writer& writer) {
   writer.number_unless_standard("sync_standbys", "database.sync_standbys");
   writer.kept("database");
   writer.section("[timers]");
-  if (writer.value("network.timers") != "standard") writer.text("profile", "network.timers");
+  writer.text_unless_standard("profile", "network.timers");
   writer.kept("timers");
   writer.section("[ports]");
   writer.number_unless_standard("https", "balancer.https_port");
@@ -118,11 +132,21 @@ void write_settings(Writer& writer) {
   for (const auto* key : {"certificate", "key", "authority"}) writer.text(key, std::string(certificate_fields) + key);
   for (const auto* section : {"aws", "openstack"}) {
     writer.section(fmt::format("[{}]", section));
+    for (const auto* key : {"auth_url", "application_credential_id"}) {
+      if (section == std::string_view("openstack")) writer.text(key, fmt::format("openstack.{}", key));
+    }
     writer.kept(section);
   }
 }
 
 }  // namespace
+
+bool is_kept_of_use(const Answers& answers, std::string_view key) {
+  const auto section = key.substr(0, key.find('.'));
+  if (section != "aws" && section != "openstack") return true;
+  const auto provider = find_field(answers, provider_id);
+  return provider && value_of(answers, *provider) == section;
+}
 
 std::string toml_string(const std::string& text) {
   std::string quoted = "\"";

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "site/message.h"
 #include "wizard/answers.h"
@@ -17,6 +18,9 @@ struct SiteText {
 /// The site file of these answers. Total: what is not answered has its default or is left out, and
 /// site::parse_site() says what is wrong. Never holds the password. Pure.
 SiteText write_site(const Answers& answers);
+
+/// Whether a kept key is written: those of a cloud that does not move the floating address are not. Pure.
+bool is_kept_of_use(const Answers& answers, std::string_view key);
 
 /// A text as a TOML string, whatever it holds.
 std::string toml_string(const std::string& text);

@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+
+#include "base/text.h"
 #include "wizard/form.h"
 #include "wizard/form_check.h"
+#include "wizard/site_writer.h"
 
 namespace gemel::wizard {
 namespace {
@@ -11,11 +16,23 @@ namespace {
 std::string shown(const Answers& answers, const Field& field) {
   const auto value = value_of(answers, field);
   if (field.kind == FieldKind::secret) return value.empty() ? "(random)" : "(typed)";
+  if (const auto known = std::ranges::find(field.choices, value);
+      !field.choice_texts.empty() && known != field.choices.end()) {
+    const auto& text = field.choice_texts.at(static_cast<std::size_t>(known - field.choices.begin()));
+    return std::string(trim(text.substr(0, text.find_first_of(",:("))));  // what follows is there to choose by
+  }
   return value.empty() ? "-" : value;
 }
 
 std::string url(const std::string& name, std::uint16_t port) {
   return port == 443 ? fmt::format("https://{}/", name) : fmt::format("https://{}:{}/", name, port);
+}
+
+/// Where programs reach the database.
+std::string database_address(const site::Site& site) {
+  if (site.vip || site.vip6) return site.vip ? site.vip->address : site.vip6->address;
+  const auto database = std::ranges::find_if(site.hosts, [](const site::Host& host) { return host.concepts.database; });
+  return database == site.hosts.end() ? std::string() : database->address;
 }
 
 }  // namespace
@@ -27,7 +44,9 @@ std::string summary_text(const Answers& answers) {
     text += screen.title + "\n";
     for (const auto& field : screen.fields) text += fmt::format("  {:<26} {}\n", field.label, shown(answers, field));
   }
-  for (const auto& [id, value] : answers.kept) text += fmt::format("As it was: {} = {}\n", id, value);
+  for (const auto& [id, value] : answers.kept) {
+    if (is_kept_of_use(answers, id)) text += fmt::format("As it was: {} = {}\n", id, value);
+  }
   for (const auto& warning : judge(answers).warnings) {
     text += fmt::format("warning: {}: {}\n", place_of(answers, warning.field), warning.text);
   }
@@ -50,10 +69,9 @@ std::string final_text(const site::Site& site, const Places& places) {
     text +=
         fmt::format("Statistics         http://{}:{}/haproxy_stats, user admin\n", host.address, site.ports.statistics);
   }
-  text += fmt::format("  password in      {}\n", (secrets / "statistics.password").string());
-  const auto address = site.vip ? site.vip->address : site.vip6 ? site.vip6->address : std::string();
-  text += fmt::format("Database           {} port {}, database {}, user {}\n", address, site.ports.postgres,
-                      site.database.database_name, site.database.application_user);
+  if (!site.is_direct) text += fmt::format("  password in      {}\n", (secrets / "statistics.password").string());
+  text += fmt::format("Database           {} port {}, database {}, user {}\n", database_address(site),
+                      site.ports.postgres, site.database.database_name, site.database.application_user);
   text += fmt::format("  password in      {}\n", (secrets / "application.password").string());
   text += fmt::format("Site file          {}\n", places.site_file.string());
   text += fmt::format("Keys and secrets   {} (keep it private)\n", places.state.string());

@@ -21,13 +21,32 @@ inline Answers five_hosts() {
 
 inline Answers compact() {
   return {{{"site.name", "lab"},
-           {"site.layout", "compact"},
+           {"site.kind", "compact"},
            {"network.subnets", "10.77.0.0/24"},
            {"database.address", "10.77.0.100"},
            {"ha.dns_name", "mgmt.lab.test"},
            {"host1.address", "10.77.0.1"},
            {"host2.address", "10.77.0.2"},
            {"host3.address", "10.77.0.3"}},
+          {}};
+}
+
+inline Answers standalone() {
+  return {{{"site.name", "lab"},
+           {"site.kind", "standalone"},
+           {"network.subnets", "10.77.0.0/24"},
+           {"ha.dns_name", "mgmt.lab.test"},
+           {"manager1.address", "10.77.0.11"},
+           {"database1.address", "10.77.0.21"}},
+          {}};
+}
+
+inline Answers one_host() {
+  return {{{"site.name", "lab"},
+           {"site.kind", "one-host"},
+           {"network.subnets", "10.77.0.0/24"},
+           {"ha.dns_name", "mgmt.lab.test"},
+           {"host1.address", "10.77.0.1"}},
           {}};
 }
 

@@ -13,9 +13,10 @@ from wizard_terminal import Hosts, Terminal, without_network
 
 PASSWORD = "mQ7-fK2_xW9pLr4TzB6vNc"
 # Every field of a site of five hosts; an empty line takes the default.
-LINES = ["lab", "", "", "", "",                                     # site
+LINES = ["", "lab", "", "", "",                                     # kind, site
          "10.77.0.0/24", "", "",                                    # network
          "10.77.0.100", "", "", "", "", "",                         # database
+         "",                                                        # who moves the floating address
          "10.77.0.11", "10.77.0.12", "mgmt.lab.test",               # high availability
          "", "", "a", "", "", "b",                                  # managers
          "", "10.77.0.21", "", "a", "", "10.77.0.22", "", "b",      # databases
@@ -105,7 +106,7 @@ def test_line_by_line_to_a_site(hosts, state):
 
 
 def test_help_and_mistakes_line_by_line(state):
-    result = run(without_network("--plain", "--state", str(state)), ["?", "my site", "lab"])
+    result = run(without_network("--plain", "--state", str(state)), ["", "?", "my site", "lab"])
     assert "Names the site in certificates" in result.stdout
     assert 'Not taken: "my site" is no name of a site' in result.stdout
 
@@ -131,7 +132,7 @@ def test_without_a_draft_there_is_nothing_to_resume(state):
 def test_an_interrupt_says_where_the_draft_is(hosts, state):
     process = subprocess.Popen(hosts.command("--plain", "--state", str(state)), stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdin.write("lab\n\n")
+    process.stdin.write("\nlab\n")
     process.stdin.flush()
     shown = ""
     while "Managers [2]" not in shown:
@@ -206,18 +207,28 @@ def fill_in(terminal: Terminal, answers: list[str | None], name: str = "", seen=
         seen(name)
 
 
+def begin(terminal: Terminal, seen=NOTHING) -> None:
+    """From the menu to the first fields of a highly available site."""
+    terminal.move_to_end("Up")
+    terminal.choose("With high availability another host takes over", "High availability on five hosts or more",
+                    "Everything on one host (role CCM)", *BUTTONS)
+    seen("Kind of site")
+    terminal.choose("One deployment", "Site name", "Databases", *BUTTONS)
+
+
 def walk_to_summary(terminal: Terminal, seen=NOTHING) -> None:
     """From the menu through every screen of the form."""
     menu = terminal.wait_for("Gemel - Configure CCM HA", "Summary, plan and set-up", "[!!] Network")
     assert "[!!] HA - Configure High Availability" in menu
     seen("Menu")
-    terminal.move_to_end("Up")
-    terminal.choose("One deployment", "Site name", "Layout", *BUTTONS)
-    fill_in(terminal, ["lab", None, None, None, None], "Site", seen)
+    begin(terminal, seen)
+    fill_in(terminal, ["lab", None, None, None], "Site", seen)
     terminal.choose("The network of the site's hosts", "Networks", "Interface", *BUTTONS)
     fill_in(terminal, ["10.77.0.0/24", None, None], "Network", seen)
     terminal.choose("DB IP or Hostname", "DB - Configure Database", "DB Username", "DB Password", *BUTTONS)
     fill_in(terminal, ["10.77.0.100", None, None, None, None, None], "Database", seen)
+    terminal.choose("How the network learns", "Floating address", "Moved by", *BUTTONS)
+    fill_in(terminal, [None], "Floating address", seen)
     terminal.choose("Primary Node Private IP", "Secondary Node Private IP", "Mgmtserver DNS Name", *BUTTONS)
     fill_in(terminal, ["10.77.0.11", "10.77.0.12", "mgmt.lab.test"], "High availability", seen)
     terminal.choose("Manager 1 (CCM_SA_PRIMARY)", *BUTTONS)
@@ -277,9 +288,8 @@ def test_every_screen_to_a_site(hosts, state, tmp_path, term):
 def test_mistakes_stand_beside_their_fields(state, tmp_path):
     with Terminal(tmp_path, without_network("--state", str(state))) as terminal:
         terminal.wait_for("Gemel - Configure CCM HA")
-        terminal.move_to_end("Up")
-        terminal.choose("One deployment")
-        fill_in(terminal, ["lab", None, None, None, None])
+        begin(terminal)
+        fill_in(terminal, ["lab", None, None, None])
         terminal.choose("The network of the site's hosts")
         fill_in(terminal, ["10.77.0.7/24", None, None])
         # It is not left with a mistake; the whole sentence stands where the help was.
@@ -295,7 +305,7 @@ def test_mistakes_stand_beside_their_fields(state, tmp_path):
         fill_in(terminal, [None, None])
         terminal.choose("random one.", "DB - Configure Database")
         fill_in(terminal, [None, None, None, None, None])
-        terminal.choose("Gemel - Configure CCM HA", "[ok] Site", "[ok] Network")
+        terminal.choose("Gemel - Configure CCM HA", "[ok] Kind of site", "[ok] Site", "[ok] Network")
         draft = (state / "wizard-draft.toml").read_text()
         assert 'address = "10.77.0.100"' in draft and "password" not in draft
 
@@ -340,8 +350,7 @@ def test_ctrl_c_ends_it_wherever_it_is(hosts, state, tmp_path):
     slow = Hosts(hosts.folder, delay=5)
     with Terminal(tmp_path, slow.command("--state", str(state))) as terminal:
         terminal.wait_for("Gemel - Configure CCM HA")
-        terminal.move_to_end("Up")
-        terminal.choose("One deployment")
+        begin(terminal)
         terminal.put("lab")
         terminal.move_on()
         terminal.keys("C-c")

@@ -13,10 +13,12 @@ COLUMNS, ROWS = 80, 24
 HOSTS = {"ccm1": ("CCM_SA_PRIMARY", "10.77.0.11"), "ccm2": ("CCM_SA_SECONDARY", "10.77.0.12"),
          "db1": ("MGMTPOSTGRES_MASTER", "10.77.0.21"), "db2": ("MGMTPOSTGRES_SLAVE", "10.77.0.22"),
          "lb1": ("CCM_LB", "10.77.0.31")}
+STANDALONE = {"ccm1": ("CCM_SA", "10.77.0.11"), "db1": ("MGMTPOSTGRES", "10.77.0.21")}
+ONE_HOST = {"node1": ("CCM", "10.77.0.1")}
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIKp1JkK0c9C3b2v1m0d6f8wq1l2h3g4s5a6z7x8c9v0b"
 
 SSH = """#!/usr/bin/python3 -S
-import sys, time
+import os, sys, time
 words = sys.argv[1:]
 if "-O" in words:
     sys.exit(0)
@@ -28,7 +30,12 @@ if "fact end" in command:
              ["address", address, "eth0"], ["system", "debian 12"], ["resolved", "mgmt.lab.test", "10.77.0.31"]]
     facts += [["package", name, "0.1.0-1"] for name in ("gemel", "gemel-agent", "gemel-manager")]
     facts += [["candidate", name, "15.14-0+deb12u1"] for name in ("postgresql-15", "etcd-server", "haproxy", "nftables")]
+    running = {folder!r} + "/running-" + host
+    if os.path.exists(running):
+        facts += [line.split() for line in open(running)]
     print("\\n".join("\\t".join(["fact", *fact]) for fact in facts + [["end"]]))
+elif command in ("gemel ready", "'gemel' 'ready'"):
+    print("ready")
 elif "gemel status" in command or ("gemel" in command and "json" in command):
     print({status!r})
 else:
@@ -40,44 +47,61 @@ echo "$address ssh-ed25519 {KEY}"
 """
 
 
-def status_json() -> str:
+def status_json(site: dict) -> str:
     """What gemel status -o json says of a healthy site, as far as the checks of a set-up look at it."""
     hosts = []
-    for name, (role, address) in HOSTS.items():
+    managers = [name for name, (role, _) in site.items() if role in ("ALL", "CCM") or role.startswith("CCM_SA")]
+    databases = [name for name, (role, _) in site.items() if role in ("ALL", "CCM") or role.startswith("MGMTPOSTGRES")]
+    for name, (role, address) in site.items():
         status = {"api_version": "v1", "host": name, "role": role, "zone": "", "version": "0.1.0", "time": "",
                   "uptime_seconds": 1, "problems": [], "record": None, "database": None, "store": None, "balancer": None,
                   "history": []}
-        if name.startswith("db"):
+        if name in databases:
             status["database"] = {
-                "run": "primary" if name == "db1" else "standby", "role": "primary" if name == "db1" else "standby",
+                "run": "primary" if name == databases[0] else "standby",
+                "role": "primary" if name == databases[0] else "standby",
                 "timeline": 1, "wal_lsn": "0/1", "upstream": "", "is_receiving": True, "served_epoch": 1, "standbys": [],
                 "links": [], "is_gate_open": True, "permit_remaining_ms": 0, "is_address_held": True, "rule": "",
                 "reason": "", "doing": "", "service_targets": 0, "service_reachable": 0}
-        if name == "lb1":
-            backends = [{"host": manager, "state": "UP", "sessions": 0} for manager in ("ccm1", "ccm2")]
+        if role in ("CCM_LB", "ALL", "CCM"):
+            backends = [{"host": manager, "state": "UP", "sessions": 0} for manager in managers]
             status["balancer"] = {"is_running": True, "backends": backends}
         hosts.append({"host": name, "role": role, "duties": [], "address": address, "zone": "", "is_reachable": True,
                       "error": "", "status": status})
-    summary = {"health": "healthy", "primary": "db1", "epoch": 1, "revision": 1, "members": ["db1", "db2"],
-               "state": "normal", "holder": "db1", "pause": None, "lag_bytes": 0, "failover_possible": True,
+    summary = {"health": "healthy", "primary": databases[0], "epoch": 1, "revision": 1, "members": databases,
+               "state": "normal", "holder": databases[0], "pause": None, "lag_bytes": 0, "failover_possible": True,
                "reason_code": "possible", "reason": "", "problems": []}
     return json.dumps({"api_version": "v1", "site": "lab", "time": "", "summary": summary, "hosts": hosts})
 
 
 class Hosts:
-    """Five hosts without a machine: in the wizard's own mount namespace, ssh is a program that answers for them."""
+    """Hosts without a machine: in the wizard's own mount namespace, ssh is a program that answers for them."""
 
-    def __init__(self, folder: Path, delay: float = 0.05):
+    def __init__(self, folder: Path, delay: float = 0.05, site: dict = HOSTS):
         self.folder = folder
-        self.addresses = {name: address for name, (_, address) in HOSTS.items()}
-        for name, text in (("ssh", SSH.format(addresses=self.addresses, status=status_json(), delay=delay)),
-                           ("ssh-keyscan", KEYSCAN)):
+        addresses = {name: address for name, (_, address) in site.items()}
+        text = SSH.format(addresses=addresses, status=status_json(site), delay=delay, folder=str(folder))
+        for name, text in (("ssh", text), ("ssh-keyscan", KEYSCAN)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
 
+    def run_already(self, site: dict, site_id: str) -> None:
+        """From now on they say that they are this site, which runs."""
+        databases = ("ALL", "CCM", "MGMTPOSTGRES")
+        for name, (role, _) in site.items():
+            facts = [f"site {site_id}", "running gemeld.service", "enabled gemeld.service"]
+            facts += [f"member {other} {address} {'database' if kind.startswith(databases[2]) or kind in databases else 'other'}"
+                      for other, (kind, address) in site.items()]
+            if not role.startswith("MGMTPOSTGRES"):
+                facts += ["running gemel-manager.service", "enabled gemel-manager.service"]
+            if role in ("CCM", "MGMTPOSTGRES"):
+                facts += ["data", f"primary {name}"]
+            (self.folder / f"running-{name}").write_text("\n".join(facts) + "\n")
+
     def command(self, *words: str, own_state: bool = False) -> list[str]:
-        """gemel wizard with these words, seeing these hosts; with a /var/lib of its own, which ends with it."""
-        bind = "mount -t tmpfs none /var/lib || exit 98; " if own_state else ""
+        """gemel wizard with these words, seeing these hosts; with a /var/lib of theirs, lib in the folder."""
+        (self.folder / "lib").mkdir(exist_ok=True)
+        bind = 'mount --bind "$0/lib" /var/lib || exit 98; ' if own_state else ""
         bind += 'for name in ssh ssh-keyscan; do mount --bind "$0/$name" "/usr/bin/$name" || exit 99; done; exec "$@"'
         return ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", bind, str(self.folder),
                 str(program("gemel")), "wizard", *words]
