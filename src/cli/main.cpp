@@ -28,6 +28,7 @@ struct Arguments {
   ExplainOptions explain;
   RenderOptions render;
   PortsOptions ports;
+  SchemaOptions schema;
   SetupOptions setup;
   ExchangeOptions exchange;
   std::string destroy_phrase;
@@ -139,6 +140,12 @@ void add_ports(CLI::App& app, Arguments& arguments) {
   verb->add_option("site", arguments.ports.site_file, "the site file")->required()->type_name("SITE");
   verb->add_option("-o,--output", arguments.ports_output, "how to print")
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
+}
+
+void add_schema(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("schema", "what a site file may hold: every section and key");
+  auto* sample = verb->add_flag("--sample", arguments.schema.is_sample, "a commented site file to begin with");
+  verb->add_flag("--markdown", arguments.schema.is_markdown, "as a page of the handbook")->excludes(sample);
 }
 
 /// Of every verb that goes to the hosts by SSH.
@@ -275,6 +282,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
+  add_schema(app, arguments);
   add_doctor(app, arguments);
   add_setup(app, arguments);
   add_convert(app, arguments);
@@ -302,6 +310,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
+  if (app.got_subcommand("schema")) return run_schema(arguments.common, arguments.schema);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
   if (app.got_subcommand("doctor")) return run_doctor(arguments.common, arguments.setup);
   if (app.got_subcommand("replace-host")) {

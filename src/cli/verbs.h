@@ -93,6 +93,13 @@ struct PortsOptions {
 /// Prints the port matrix of a site file. `usage` when it has mistakes.
 ExitCode run_ports(const CommonOptions& common, const PortsOptions& options);
 
+struct SchemaOptions {
+  bool is_sample = false;    // a commented site file
+  bool is_markdown = false;  // the handbook's page
+};
+/// Prints what a site file may hold.
+ExitCode run_schema(const CommonOptions& common, const SchemaOptions& options);
+
 struct SetupOptions {
   std::filesystem::path site_file;
   std::filesystem::path state;     // empty: /var/lib/gemel/setup/<site>
