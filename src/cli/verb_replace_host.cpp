@@ -94,7 +94,7 @@ runtime::Task<ExitCode> wait_until_whole(SetupSession* session, site::Host host,
 /// A member of the store that reaches nobody at its start must not take itself for the first of a new site.
 runtime::Task<ExitCode> prepare_voter(SetupSession* session, site::Host host) {
   if (!host.concepts.voter) co_return ExitCode::done;
-  const auto noted = co_await session->remote()->run(host.name, setup::never_begin_anew());
+  const auto noted = co_await session->changer()->run(host.name, setup::never_begin_anew());
   if (!noted) co_return give_up(noted.error().with(host.name));
   if (noted->exit_code == 0) co_return ExitCode::done;
   complain(fmt::format("{}: {}", host.name, noted->output));
@@ -129,7 +129,7 @@ runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions*
   if (code != ExitCode::done) co_return code;
   code = co_await session->accept_new_key(options->host, options->host_key);
   if (code != ExitCode::done) co_return code;
-  const auto plan = co_await plan_after_asking(session, options->setup.is_confirmed);
+  const auto plan = co_await lock_and_plan_after_asking(session, options->setup.is_confirmed, "gemel replace-host");
   if (!plan) co_return plan.error();
   const auto part = site::plan_of_host(*plan, options->host);
   code = co_await fill_host(session, options, host, &part, use_colour);

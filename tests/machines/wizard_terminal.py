@@ -16,13 +16,17 @@ HOSTS = {"ccm1": ("CCM_SA_PRIMARY", "10.77.0.11"), "ccm2": ("CCM_SA_SECONDARY", 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIKp1JkK0c9C3b2v1m0d6f8wq1l2h3g4s5a6z7x8c9v0b"
 
 SSH = """#!/usr/bin/python3 -S
-import sys, time
+import os, sys, time
 words = sys.argv[1:]
 if "-O" in words:
     sys.exit(0)
 host = next(word for word in words if word.startswith("HostKeyAlias=")).partition("=")[2]
 command = words[-1]
-if "fact end" in command:
+if "flock -w" in command:  # the lock on a host, by its own script
+    command = command.replace("/run/gemel-setup.holder", {folder!r} + "/" + host + ".holder")
+    os.environ["SSH_CONNECTION"] = "192.0.2.7 1 192.0.2.8 22"
+    os.execv("/bin/sh", ["sh", "-c", command])
+elif "fact end" in command:
     address = {addresses!r}[host]
     facts = [["clock", str(time.time_ns() // 1_000_000)], ["name", host], ["memory", "8000"], ["disk", "90000"],
              ["address", address, "eth0"], ["system", "debian 12"], ["resolved", "mgmt.lab.test", "10.77.0.31"]]
@@ -70,17 +74,18 @@ class Hosts:
     def __init__(self, folder: Path, delay: float = 0.05):
         self.folder = folder
         self.addresses = {name: address for name, (_, address) in HOSTS.items()}
-        for name, text in (("ssh", SSH.format(addresses=self.addresses, status=status_json(), delay=delay)),
+        for name, text in (("ssh", SSH.format(folder=str(folder), addresses=self.addresses, status=status_json(), delay=delay)),
                            ("ssh-keyscan", KEYSCAN)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
 
-    def command(self, *words: str, own_state: bool = False) -> list[str]:
-        """gemel wizard with these words, seeing these hosts; with a /var/lib of its own, which ends with it."""
+    def command(self, *words: str, verb: str = "wizard", own_state: bool = False) -> list[str]:
+        """gemel wizard, or another verb, with these words, seeing these hosts; with a /var/lib of its own, which ends with
+        it."""
         bind = "mount -t tmpfs none /var/lib || exit 98; " if own_state else ""
         bind += 'for name in ssh ssh-keyscan; do mount --bind "$0/$name" "/usr/bin/$name" || exit 99; done; exec "$@"'
         return ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", bind, str(self.folder),
-                str(program("gemel")), "wizard", *words]
+                str(program("gemel")), verb, *words]
 
 
 def without_network(*words: str) -> list[str]:
