@@ -29,6 +29,7 @@ struct Arguments {
   RenderOptions render;
   PortsOptions ports;
   SchemaOptions schema;
+  SetOptions set;
   SetupOptions setup;
   ExchangeOptions exchange;
   std::string destroy_phrase;
@@ -216,6 +217,16 @@ void add_setup(CLI::App& app, Arguments& arguments) {
   apply->footer("Safe to run again: it goes on where it was stopped, and does nothing when nothing is to do.");
 }
 
+void add_set(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("set", "one setting of a site that runs, and back when it does the site harm");
+  verb->add_option("setting", arguments.set.setting, "as database.min_copies=2")->required()->type_name("KEY=VALUE");
+  add_setup_options(*verb, arguments.set.setup);
+  verb->add_flag("--yes", arguments.set.setup.is_confirmed, "do not ask");
+  verb->footer(
+      "Changes the site file (comments stay) and the hosts, and looks whether the site is healthy then. Keys: gemel "
+      "schema.\nInterrupted? The file has the new value, and gemel apply goes on with it.");
+}
+
 void add_convert(CLI::App& app, Arguments& arguments) {
   auto* verb = app.add_subcommand("convert", "a standalone site that runs becomes highly available, with its data");
   verb->footer(
@@ -285,6 +296,7 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   add_schema(app, arguments);
   add_doctor(app, arguments);
   add_setup(app, arguments);
+  add_set(app, arguments);
   add_convert(app, arguments);
   add_rotate(app, arguments);
   add_destroy(app, arguments);
@@ -321,6 +333,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
     arguments.convert.timeout = std::chrono::seconds(arguments.convert_seconds);
     return run_convert(arguments.common, arguments.convert);
   }
+  if (app.got_subcommand("set")) return run_set(arguments.common, arguments.set);
   if (app.got_subcommand("ready")) return run_ready(arguments.common);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);

@@ -113,6 +113,11 @@ std::expected<void, Refusal> SetupSession::render() {
   return {};
 }
 
+std::expected<void, Refusal> SetupSession::change_site(site::Site site) {
+  input_.site = std::move(site);
+  return render();
+}
+
 std::expected<site::ExchangeStage, Refusal> SetupSession::exchange_stage() const {
   const auto stage = site::Authorities(state_ / "rendered").stage();
   if (!stage) return std::unexpected(refusal(stage.error()));

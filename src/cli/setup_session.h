@@ -58,6 +58,9 @@ class SetupSession {
   [[nodiscard]] std::expected<site::ExchangeStage, Refusal> exchange_stage() const;
   /// Takes it one stage on and renders again: see site::advance_exchange(). Blocks.
   std::expected<site::ExchangeStage, Refusal> advance_exchange(const site::Exchanged& what);
+  /// The same hosts with other settings: renders again. After an error the rendered files may be of either site.
+  /// Blocks.
+  std::expected<void, Refusal> change_site(site::Site site);
   /// Takes the lock of every host that answers, until close(): before the plan that shall be carried out, and before
   /// any change. `refused` when another run holds one, with who and since when. `verb` stands in what others are told
   /// of this run. Suspends.

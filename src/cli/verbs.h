@@ -115,6 +115,15 @@ ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
 /// failed: doing it again goes on from there.
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
 
+struct SetOptions {
+  SetupOptions setup;
+  std::string setting;  // "database.min_copies=2"
+};
+/// One setting of a site that runs: into the site file, onto the hosts, and back when the site is not healthy then.
+/// `usage`: no such key or value; `refused`: not changed on a running site, the site is not as its file says or not
+/// healthy, nobody agreed; `failed`: tried, and the former value is back, or what to do about it was said.
+ExitCode run_set(const CommonOptions& common, const SetOptions& options);
+
 struct ConvertOptions {
   SetupOptions setup;
   std::chrono::seconds timeout{std::chrono::hours(4)};  // a copy of a large database takes its time
