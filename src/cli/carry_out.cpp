@@ -26,7 +26,7 @@ std::optional<setup::Hold> asked_hold() {
 }  // namespace
 
 runtime::Task<ExitCode> carry_out(SetupSession* session, const site::Plan* plan, bool use_colour,
-                                  setup::CheckTimes times, std::string heading) {
+                                  setup::CheckTimes times, std::string heading, std::string stopped) {
   const auto log = setup::RunLog::create(session->state());
   if (!log) co_return give_up(log.error());
   std::size_t width = 0;
@@ -37,7 +37,7 @@ runtime::Task<ExitCode> carry_out(SetupSession* session, const site::Plan* plan,
       times, asked_hold());
   if (!outcome) {
     complain(outcome.error().text);
-    complain(fmt::format("stopped; the same command goes on from here. Log: {}", (*log)->path().string()));
+    complain(fmt::format("stopped{}. Log: {}", stopped, (*log)->path().string()));
     co_return outcome.error().code;
   }
   co_return ExitCode::done;

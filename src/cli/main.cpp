@@ -28,6 +28,8 @@ struct Arguments {
   ExplainOptions explain;
   RenderOptions render;
   PortsOptions ports;
+  SchemaOptions schema;
+  SetOptions set;
   SetupOptions setup;
   ExchangeOptions exchange;
   std::string destroy_phrase;
@@ -141,6 +143,12 @@ void add_ports(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "aws", "openstack"}));
 }
 
+void add_schema(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("schema", "what a site file may hold: every section and key");
+  auto* sample = verb->add_flag("--sample", arguments.schema.is_sample, "a commented site file to begin with");
+  verb->add_flag("--markdown", arguments.schema.is_markdown, "as a page of the handbook")->excludes(sample);
+}
+
 /// Of every verb that goes to the hosts by SSH.
 void add_ssh_options(CLI::App& verb, SetupOptions& options) {
   verb.add_option("--state", options.state,
@@ -209,6 +217,16 @@ void add_setup(CLI::App& app, Arguments& arguments) {
   apply->footer("Safe to run again: it goes on where it was stopped, and does nothing when nothing is to do.");
 }
 
+void add_set(CLI::App& app, Arguments& arguments) {
+  auto* verb = app.add_subcommand("set", "one setting of a site that runs, and back when it does the site harm");
+  verb->add_option("setting", arguments.set.setting, "as database.min_copies=2")->required()->type_name("KEY=VALUE");
+  add_setup_options(*verb, arguments.set.setup);
+  verb->add_flag("--yes", arguments.set.setup.is_confirmed, "do not ask");
+  verb->footer(
+      "Changes the site file (comments stay) and the hosts, and looks whether the site is healthy then. Keys: gemel "
+      "schema.\nInterrupted? The file has the new value, and gemel apply goes on with it.");
+}
+
 void add_convert(CLI::App& app, Arguments& arguments) {
   auto* verb = app.add_subcommand("convert", "a standalone site that runs becomes highly available, with its data");
   verb->footer(
@@ -275,8 +293,10 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   render->add_option("site", arguments.render.site_file, "the site file")->required()->type_name("SITE");
   render->add_option("--out", arguments.render.out, "the directory to write")->required()->type_name("DIR");
   add_ports(app, arguments);
+  add_schema(app, arguments);
   add_doctor(app, arguments);
   add_setup(app, arguments);
+  add_set(app, arguments);
   add_convert(app, arguments);
   add_rotate(app, arguments);
   add_destroy(app, arguments);
@@ -302,6 +322,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
   if (app.got_subcommand("rules")) return run_rules(arguments.common, arguments.rules);
   if (app.got_subcommand("explain")) return run_explain(arguments.common, arguments.explain);
   if (app.got_subcommand("render")) return run_render(arguments.render);
+  if (app.got_subcommand("schema")) return run_schema(arguments.common, arguments.schema);
   if (app.got_subcommand("plan")) return run_plan(arguments.common, arguments.setup);
   if (app.got_subcommand("doctor")) return run_doctor(arguments.common, arguments.setup);
   if (app.got_subcommand("replace-host")) {
@@ -312,6 +333,7 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
     arguments.convert.timeout = std::chrono::seconds(arguments.convert_seconds);
     return run_convert(arguments.common, arguments.convert);
   }
+  if (app.got_subcommand("set")) return run_set(arguments.common, arguments.set);
   if (app.got_subcommand("ready")) return run_ready(arguments.common);
   if (app.got_subcommand("apply")) return run_apply(arguments.common, arguments.setup);
   if (app.got_subcommand("destroy")) return run_destroy(arguments.setup, arguments.destroy_phrase);

@@ -1,6 +1,8 @@
 #include "cli/setup_session.h"
 
 #include <fmt/format.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,12 +11,15 @@
 #include <system_error>
 #include <utility>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "cli/applied_site.h"
+#include "cli/asking.h"
 #include "cli/plan_text.h"
 #include "cli/site_file.h"
 #include "setup/host_facts_script.h"
 #include "site/render.h"
+#include "site/secrets.h"
 
 namespace gemel::cli {
 namespace {
@@ -109,6 +114,11 @@ std::expected<void, Refusal> SetupSession::render() {
   return {};
 }
 
+std::expected<void, Refusal> SetupSession::change_site(site::Site site) {
+  input_.site = std::move(site);
+  return render();
+}
+
 std::expected<site::ExchangeStage, Refusal> SetupSession::exchange_stage() const {
   const auto stage = site::Authorities(state_ / "rendered").stage();
   if (!stage) return std::unexpected(refusal(stage.error()));
@@ -176,6 +186,31 @@ runtime::Task<ExitCode> SetupSession::accept_new_key(std::string host, std::stri
   co_return status ? ExitCode::done : give_up(status.error());
 }
 
+runtime::Task<std::expected<void, Refusal>> SetupSession::lock_hosts(std::string verb) {
+  const auto token = site::make_uuid();
+  if (!token) co_return std::unexpected(refusal(token.error()));
+  setup::LockSettings settings;
+  settings.token = *token;
+  char name[HOST_NAME_MAX + 1] = "";
+  ::gethostname(name, sizeof name - 1);
+  settings.about =
+      fmt::format("{} of {} at {} (process {}, {})", verb, asking_user(), name, ::getpid(), state_.string());
+  locked_ = std::make_unique<setup::LockedRemote>(remote_.get(), std::move(settings));
+  std::vector<std::string> hosts;
+  for (const auto& host : input_.site.hosts) hosts.push_back(host.name);
+  const auto taken = co_await locked_->take(std::move(hosts));
+  if (taken) co_return std::expected<void, Refusal>{};
+  auto refused = refusal(taken.error());
+  if (taken.error().code == ErrorCode::conflict) refused.text = taken.error().message;
+  refused.text += "; nothing was changed";
+  co_return std::unexpected(std::move(refused));
+}
+
+setup::Remote* SetupSession::changer() const {
+  GEMEL_CHECK(locked_ != nullptr);
+  return locked_.get();
+}
+
 runtime::Task<site::Plan> SetupSession::make_plan() {
   input_.facts = co_await setup::gather_facts(remote_.get(), input_.site, input_.manifest);
   co_return site::make_plan(input_);
@@ -184,7 +219,7 @@ runtime::Task<site::Plan> SetupSession::make_plan() {
 runtime::Task<std::expected<void, Refusal>> SetupSession::carry_out(const site::Plan* plan, setup::RunLog* log,
                                                                     setup::PlanRun::Sink sink, setup::CheckTimes times,
                                                                     std::optional<setup::Hold> hold) {
-  setup::PlanRun run(remote_.get(), plan, input_.site.name, log, std::move(sink), times);
+  setup::PlanRun run(changer(), plan, input_.site.name, log, std::move(sink), times);
   if (hold) run.hold_at(*hold);
   const auto outcome = co_await run.run();
   if (outcome) {
@@ -199,7 +234,10 @@ runtime::Task<std::expected<void, Refusal>> SetupSession::carry_out(const site::
   co_return std::unexpected(std::move(refused));
 }
 
-runtime::Task<void> SetupSession::close() { co_await remote_->close(); }
+runtime::Task<void> SetupSession::close() {
+  if (locked_) co_await locked_->release();
+  co_await remote_->close();
+}
 
 Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys) {
   std::string lines;
@@ -246,6 +284,23 @@ runtime::Task<std::expected<void, ExitCode>> pin_after_asking(SetupSession* sess
 runtime::Task<std::expected<site::Plan, ExitCode>> plan_after_asking(SetupSession* session, bool is_confirmed) {
   const auto pinned = co_await pin_after_asking(session, is_confirmed);
   if (!pinned) co_return std::unexpected(pinned.error());
+  auto plan = co_await session->make_plan();
+  co_return plan;
+}
+
+runtime::Task<std::expected<void, ExitCode>> lock_after_asking(SetupSession* session, bool is_confirmed,
+                                                               std::string verb) {
+  const auto pinned = co_await pin_after_asking(session, is_confirmed);
+  if (!pinned) co_return std::unexpected(pinned.error());
+  const auto locked = co_await session->lock_hosts(std::move(verb));
+  if (!locked) co_return std::unexpected(give_up(locked.error()));
+  co_return std::expected<void, ExitCode>{};
+}
+
+runtime::Task<std::expected<site::Plan, ExitCode>> lock_and_plan_after_asking(SetupSession* session, bool is_confirmed,
+                                                                              std::string verb) {
+  const auto locked = co_await lock_after_asking(session, is_confirmed, std::move(verb));
+  if (!locked) co_return std::unexpected(locked.error());
   auto plan = co_await session->make_plan();
   co_return plan;
 }

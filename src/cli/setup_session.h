@@ -12,6 +12,7 @@
 
 #include "cli/verbs.h"
 #include "setup/host_keys.h"
+#include "setup/host_lock.h"
 #include "setup/plan_run.h"
 #include "setup/ssh_remote.h"
 #include "site/authorities.h"
@@ -57,6 +58,13 @@ class SetupSession {
   [[nodiscard]] std::expected<site::ExchangeStage, Refusal> exchange_stage() const;
   /// Takes it one stage on and renders again: see site::advance_exchange(). Blocks.
   std::expected<site::ExchangeStage, Refusal> advance_exchange(const site::Exchanged& what);
+  /// The same hosts with other settings: renders again. After an error the rendered files may be of either site.
+  /// Blocks.
+  std::expected<void, Refusal> change_site(site::Site site);
+  /// Takes the lock of every host that answers, until close(): before the plan that shall be carried out, and before
+  /// any change. `refused` when another run holds one, with who and since when. `verb` stands in what others are told
+  /// of this run. Suspends.
+  runtime::Task<std::expected<void, Refusal>> lock_hosts(std::string verb);
   /// Gathers facts and plans. A host without a pinned key is not reachable. Suspends.
   runtime::Task<site::Plan> make_plan();
   /// Looks at the key that `host` shows now. One that is pinned: `done`. Another one is shown beside the pinned one and
@@ -68,7 +76,7 @@ class SetupSession {
   runtime::Task<std::expected<void, Refusal>> carry_out(const site::Plan* plan, setup::RunLog* log,
                                                         setup::PlanRun::Sink sink, setup::CheckTimes times = {},
                                                         std::optional<setup::Hold> hold = {});
-  /// Ends the connections. Suspends.
+  /// Lets the hosts go and ends the connections. Suspends.
   runtime::Task<void> close();
 
   [[nodiscard]] const site::Site& site() const { return input_.site; }
@@ -77,7 +85,10 @@ class SetupSession {
   /// The UUID that render gave the site.
   [[nodiscard]] const std::string& site_id() const { return input_.manifest.site_id; }
   [[nodiscard]] const std::filesystem::path& state() const { return state_; }
+  /// For asking. What it changes, nobody holds off.
   [[nodiscard]] setup::Remote* remote() const { return remote_.get(); }
+  /// For changes. Pre: lock_hosts().
+  [[nodiscard]] setup::Remote* changer() const;
 
  private:
   SetupSession(SetupOptions options, std::filesystem::path state, site::DirectoryLock lock)
@@ -90,6 +101,7 @@ class SetupSession {
   site::DirectoryLock lock_;
   site::PlanInput input_;
   std::unique_ptr<setup::SshRemote> remote_;
+  std::unique_ptr<setup::LockedRemote> locked_;  // after lock_hosts()
 };
 
 /// "  db1 ssh-ed25519 SHA256:…" per key; `invalid` when one is no key.
@@ -107,8 +119,14 @@ std::expected<std::unique_ptr<SetupSession>, ExitCode> open_session(const SetupO
 /// The same for keys: pins those that were never seen, after a person has compared their fingerprints (or at once with
 /// --yes). Suspends.
 runtime::Task<std::expected<void, ExitCode>> pin_after_asking(SetupSession* session, bool is_confirmed);
-/// The same; then plans. Suspends.
+/// The same; then plans, for verbs that change nothing. Suspends.
 runtime::Task<std::expected<site::Plan, ExitCode>> plan_after_asking(SetupSession* session, bool is_confirmed);
+/// The same as pin_after_asking(); then takes the hosts' locks. Suspends.
+runtime::Task<std::expected<void, ExitCode>> lock_after_asking(SetupSession* session, bool is_confirmed,
+                                                               std::string verb);
+/// The same; then plans what is to be carried out. Suspends.
+runtime::Task<std::expected<site::Plan, ExitCode>> lock_and_plan_after_asking(SetupSession* session, bool is_confirmed,
+                                                                              std::string verb);
 
 /// The package files of ours in a directory, by their names NAME_VERSION_ARCHITECTURE.deb; of several versions the one
 /// that was written last. `not_found` when there is no such directory. Blocks.

@@ -11,7 +11,7 @@ namespace gemel::cli {
 namespace {
 
 runtime::Task<ExitCode> apply_site(SetupSession* session, bool is_agreed, bool use_colour) {
-  const auto plan = co_await plan_after_asking(session, is_agreed);
+  const auto plan = co_await lock_and_plan_after_asking(session, is_agreed, "gemel apply");
   auto code = ExitCode::failed;
   if (plan) {
     code = co_await apply_after_asking(session, &*plan, is_agreed, use_colour);

@@ -11,7 +11,7 @@ namespace gemel::cli {
 namespace {
 
 runtime::Task<ExitCode> convert(SetupSession* session, const ConvertOptions* options, bool use_colour) {
-  const auto plan = co_await plan_after_asking(session, options->setup.is_confirmed);
+  const auto plan = co_await lock_and_plan_after_asking(session, options->setup.is_confirmed, "gemel convert");
   if (!plan) co_return plan.error();
   if (!is_blocked(*plan) && !is_running(session->input())) {
     complain(std::string(nothing_to_convert));

@@ -33,10 +33,10 @@ bool is_meant(const std::string& phrase, const std::string& given) {
 }
 
 runtime::Task<ExitCode> destroy(SetupSession* session, bool is_confirmed) {
-  const auto known = co_await pin_after_asking(session, is_confirmed);
+  const auto known = co_await lock_after_asking(session, is_confirmed, "gemel destroy");
   if (!known) co_return known.error();
   const auto stamp = stamp_of(runtime::wall_now());
-  const auto outcome = co_await setup::remove_site(session->remote(), {&session->site(), session->site_id(), stamp},
+  const auto outcome = co_await setup::remove_site(session->changer(), {&session->site(), session->site_id(), stamp},
                                                    [](const std::string& line) { print(line + "\n"); });
   if (!outcome) {
     complain(outcome.error().to_string());

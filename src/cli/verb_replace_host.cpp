@@ -9,6 +9,7 @@
 #include "cli/run_loop.h"
 #include "cli/setup_session.h"
 #include "cli/site_file.h"
+#include "cli/site_question.h"
 #include "setup/replacement.h"
 
 namespace gemel::cli {
@@ -21,25 +22,6 @@ constexpr auto give_up_limit = std::chrono::seconds(60);
 constexpr auto look_interval = std::chrono::seconds(1);
 // Without a copy of data: a member of the store joins within 11 s, a manager starts within seconds.
 constexpr auto join_limit = std::chrono::minutes(10);
-
-/// What any other host of the site says of it; the first that answers is asked.
-runtime::Task<Result<api::SiteStatus>> ask_site(SetupSession* session, std::string without) {
-  Error last{ErrorCode::unavailable, "the site has no other host"};
-  for (const auto& host : session->site().hosts) {
-    if (host.name == without) continue;
-    setup::RemoteCommand command;
-    command.arguments = {"gemel", "status", "-o", "json"};
-    const auto said = co_await session->remote()->run(host.name, std::move(command));
-    if (!said) {
-      last = said.error().with(host.name);
-      continue;
-    }
-    auto status = setup::read_status(said->output);
-    if (status) co_return status;
-    last = status.error().with(host.name);
-  }
-  co_return std::unexpected(last);
-}
 
 std::chrono::seconds limit_of(const site::Host& host, const ReplaceHostOptions& options) {
   return host.concepts.database ? options.timeout : std::min<std::chrono::seconds>(options.timeout, join_limit);
@@ -94,7 +76,7 @@ runtime::Task<ExitCode> wait_until_whole(SetupSession* session, site::Host host,
 /// A member of the store that reaches nobody at its start must not take itself for the first of a new site.
 runtime::Task<ExitCode> prepare_voter(SetupSession* session, site::Host host) {
   if (!host.concepts.voter) co_return ExitCode::done;
-  const auto noted = co_await session->remote()->run(host.name, setup::never_begin_anew());
+  const auto noted = co_await session->changer()->run(host.name, setup::never_begin_anew());
   if (!noted) co_return give_up(noted.error().with(host.name));
   if (noted->exit_code == 0) co_return ExitCode::done;
   complain(fmt::format("{}: {}", host.name, noted->output));
@@ -129,7 +111,7 @@ runtime::Task<ExitCode> replace(SetupSession* session, const ReplaceHostOptions*
   if (code != ExitCode::done) co_return code;
   code = co_await session->accept_new_key(options->host, options->host_key);
   if (code != ExitCode::done) co_return code;
-  const auto plan = co_await plan_after_asking(session, options->setup.is_confirmed);
+  const auto plan = co_await lock_and_plan_after_asking(session, options->setup.is_confirmed, "gemel replace-host");
   if (!plan) co_return plan.error();
   const auto part = site::plan_of_host(*plan, options->host);
   code = co_await fill_host(session, options, host, &part, use_colour);

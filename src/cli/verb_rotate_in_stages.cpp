@@ -86,7 +86,7 @@ runtime::Task<ExitCode> Exchange::let_every_host_have(ExchangeStage stage) {
 }
 
 runtime::Task<ExitCode> Exchange::run() {
-  const auto plan = co_await plan_after_asking(session_, is_confirmed_);
+  const auto plan = co_await lock_and_plan_after_asking(session_, is_confirmed_, "gemel rotate");
   if (!plan) co_return plan.error();
   if (is_blocked(*plan)) {
     print(plan_table(session_->site().name, *plan, false, use_colour_));

@@ -11,9 +11,9 @@ namespace gemel::cli {
 namespace {
 
 runtime::Task<ExitCode> rotate(SetupSession* session, bool is_confirmed) {
-  const auto known = co_await pin_after_asking(session, is_confirmed);
+  const auto known = co_await lock_after_asking(session, is_confirmed, "gemel rotate password");
   if (!known) co_return known.error();
-  setup::PasswordRotation rotation(session->remote(), &session->site(), session->state() / "rendered" / "secrets",
+  setup::PasswordRotation rotation(session->changer(), &session->site(), session->state() / "rendered" / "secrets",
                                    [](const std::string& line) { print(line + "\n"); });
   const auto outcome = co_await rotation.run();
   if (!outcome) {

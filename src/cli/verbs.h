@@ -93,6 +93,13 @@ struct PortsOptions {
 /// Prints the port matrix of a site file. `usage` when it has mistakes.
 ExitCode run_ports(const CommonOptions& common, const PortsOptions& options);
 
+struct SchemaOptions {
+  bool is_sample = false;    // a commented site file
+  bool is_markdown = false;  // the handbook's page
+};
+/// Prints what a site file may hold.
+ExitCode run_schema(const CommonOptions& common, const SchemaOptions& options);
+
 struct SetupOptions {
   std::filesystem::path site_file;
   std::filesystem::path state;     // empty: /var/lib/gemel/setup/<site>
@@ -107,6 +114,15 @@ ExitCode run_plan(const CommonOptions& common, const SetupOptions& options);
 /// Carries it out. Codes of run_plan before anything was changed; `failed`, `timed_out`, `unreachable` after a step
 /// failed: doing it again goes on from there.
 ExitCode run_apply(const CommonOptions& common, const SetupOptions& options);
+
+struct SetOptions {
+  SetupOptions setup;
+  std::string setting;  // "database.min_copies=2"
+};
+/// One setting of a site that runs: into the site file, onto the hosts, and back when the site is not healthy then.
+/// `usage`: no such key or value; `refused`: not changed on a running site, the site is not as its file says or not
+/// healthy, nobody agreed; `failed`: tried, and the former value is back, or what to do about it was said.
+ExitCode run_set(const CommonOptions& common, const SetOptions& options);
 
 struct ConvertOptions {
   SetupOptions setup;

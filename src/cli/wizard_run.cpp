@@ -140,6 +140,11 @@ void WizardRun::believe() {
 }
 
 runtime::Task<void> WizardRun::plan() {
+  const auto locked = co_await session_->lock_hosts("gemel wizard");
+  if (!locked) {
+    fail_with(locked.error());
+    co_return;
+  }
   plan_ = co_await session_->make_plan();
   is_blocked_ = is_blocked(plan_);
   code_ = is_blocked_ ? obstacle_of(plan_) : ExitCode::refused;

@@ -107,6 +107,7 @@ ChildProcess::~ChildProcess() = default;
 
 pid_t ChildProcess::pid() const { return state_->pid; }
 bool ChildProcess::is_running() const { return !state_->reap(); }
+std::optional<int> ChildProcess::exit_status() const { return state_->reap() ? state_->status : std::nullopt; }
 
 void ChildProcess::signal(int number) const {
   if (!state_->status) pidfd_send_signal(state_->pidfd.native_handle(), number, nullptr, 0);

@@ -63,6 +63,8 @@ class ChildProcess {
 
   [[nodiscard]] pid_t pid() const;
   [[nodiscard]] bool is_running() const;
+  /// The raw wait status of a child that has ended, -1 of an adopted process; nothing while it runs.
+  [[nodiscard]] std::optional<int> exit_status() const;
   void signal(int number) const;  // nothing happens when it has ended
   /// Suspends until the process ended (pidfd readable): raw wait status, -1 for an adopted one. May be awaited by one
   /// task. When cancelled it throws operation_aborted; the process goes on.

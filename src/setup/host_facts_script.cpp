@@ -135,6 +135,8 @@ if [ -r /etc/gemel/host.toml ]; then
   [ -n "$id" ] && fact site "$id"
   tr -d "\"'" </etc/gemel/host.toml | awk '
     function say() { if (name != "") print "member", name, address, kind }
+    /^\[/ { section = $1 }
+    section == "[timers]" && $2 == "=" { print "timer", $1, $3 }
     /^vip6? = / { sub("/.*", "", $3); print "floating", $3 }
     $1 == "[[host]]" { say(); name = "?"; address = "?"; kind = "other"; next }
     name == "" { next }
@@ -154,6 +156,12 @@ fact end
 /// 0 for what is no number: not known.
 std::int64_t number_of(const std::string& text) {
   std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+double fraction_of(const std::string& text) {
+  double number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
 }
@@ -222,6 +230,7 @@ void FactReader::read(const std::vector<std::string>& words) {
   if (words.size() == 5 && words[1] == "member") facts.members[words[2]] = {words[3], words[4] == "database"};
   if (words.size() != 4) return;
   if (words[1] == "started") facts.started[words[2]] = number_of(words[3]);
+  if (words[1] == "timer") facts.timers[words[2]] = fraction_of(words[3]);
   if (words[1] == "package") facts.packages[words[2]] = words[3];
   if (words[1] == "stuck") facts.stuck[words[2]] = words[3];
   if (words[1] == "candidate") facts.candidates[words[2]] = words[3];

@@ -89,6 +89,8 @@ runtime::Task<Status> PlanRun::run_check(const site::Step* step, RemoteCommand c
     const auto result = co_await remote_->run(step->host, command);
     auto now_missing = result ? missing_for(step->kind, step->host, result->output) : result.error().message;
     if (now_missing.empty()) co_return Status{};
+    // Another run has the host: it will not be given back to this one.
+    if (!result && result.error().code == ErrorCode::conflict) co_return std::unexpected(result.error());
     if (now_missing != missing) log(fmt::format("{}: waiting: {}", step->id, now_missing));
     missing = std::move(now_missing);
     if (runtime::boot_now() >= deadline) co_return fail(ErrorCode::timed_out, missing);

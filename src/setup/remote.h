@@ -2,8 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -22,6 +24,28 @@ struct RemoteCommand {
   Duration limit = std::chrono::seconds(60);
 };
 
+/// A line that a command which is held gets by its input so often, as long as this process lives, busy or not.
+inline constexpr auto hold_beat = std::chrono::seconds(5);
+/// What such a command prints, as a line, when it has what it is for.
+inline constexpr std::string_view hold_ready = "held";
+
+/// A command that goes on on a host. Its input ends when this is destroyed, when this process ends in any way, and when
+/// the connection breaks; the command ends then.
+class RemoteHold {
+ public:
+  RemoteHold() = default;
+  RemoteHold(const RemoteHold&) = delete;
+  RemoteHold& operator=(const RemoteHold&) = delete;
+  virtual ~RemoteHold() = default;
+  /// Ends the input and waits until the command has ended; some seconds at most. Suspends.
+  virtual runtime::Task<void> let_go() = 0;
+};
+/// Either it goes on, or it ended by itself.
+struct HoldOutcome {
+  std::unique_ptr<RemoteHold> hold;  // not null: the command is ready
+  runtime::CommandResult ended;      // without `hold`
+};
+
 /// Runs commands as root on the hosts of one site. Loop thread only.
 class Remote {
  public:
@@ -35,6 +59,11 @@ class Remote {
   /// `not_found`: no such host in the site; `denied`: the host did not let us in. Suspends; when cancelled, what was
   /// begun on the host may go on.
   virtual runtime::Task<Result<runtime::CommandResult>> run(std::string host, RemoteCommand command) = 0;
+
+  /// Begins a command that reads its input line by line until that ends, and suspends until it has printed the line
+  /// `hold_ready`, ended before that, or the limit has passed (then it is ended). Errors of run(). `command.input` is
+  /// not used.
+  virtual runtime::Task<Result<HoldOutcome>> hold(std::string host, RemoteCommand command) = 0;
 };
 
 /// One word for a POSIX shell, whatever it holds.

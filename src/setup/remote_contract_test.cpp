@@ -1,6 +1,7 @@
 // The same expectations of a Remote against the fake and against a real sshd on loopback, with keys of its own.
 // The server is /usr/sbin/sshd, or the program that GEMEL_SSHD names.
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -19,6 +20,7 @@
 #include "setup/fake_remote.h"
 #include "setup/host_facts_script.h"
 #include "setup/host_keys.h"
+#include "setup/host_lock.h"
 #include "setup/ssh_remote.h"
 #include "site/test_facts.h"
 #include "site/test_sites.h"
@@ -64,6 +66,7 @@ Task<void> scan(std::uint16_t port, std::vector<HostKey>* keys) {
 }
 
 Task<void> close(SshRemote* remote) { co_await remote->close(); }
+Task<void> release(LockedRemote* remote) { co_await remote->release(); }
 
 class SshContract : public testing::Test {
  protected:
@@ -202,6 +205,121 @@ TEST_F(SshContract, nobody_listening_is_unavailable_and_a_slow_command_times_out
   port_ = free_port();
   auto nobody = connect(directory_ / "known_hosts", directory_ / "user_key");
   EXPECT_EQ(run(*nobody, command).error().code, ErrorCode::unavailable);
+}
+
+/// Two runs, each with connections of its own, that meet at the host.
+class SshLockContract : public SshContract {
+ protected:
+  LockSettings settings(const std::string& who) {
+    LockSettings settings;
+    settings.token = "token of " + who;
+    settings.about = "gemel apply of " + who;
+    settings.file = directory_ / "holder";
+    settings.patience = std::chrono::seconds(1);
+    return settings;
+  }
+  Status take(LockedRemote& remote) {
+    Status status;
+    loop_.run(take_to(&remote, &status));
+    return status;
+  }
+  Result<CommandResult> touch(LockedRemote& remote) {
+    RemoteCommand command;
+    command.arguments = {"sh", "-c", "cat; printf '%s' \"$1\"", "sh", "it's $HOME"};
+    command.input = "input, ";
+    return run(remote, command);
+  }
+  std::unique_ptr<SshRemote> other() { return connect(directory_ / "known_hosts", directory_ / "user_key"); }
+
+ private:
+  static Task<void> take_to(LockedRemote* remote, Status* status) { *status = co_await remote->take({"db1"}); }
+};
+
+TEST_F(SshLockContract, of_two_runs_one_is_refused_until_the_other_lets_go) {
+  const auto connection = other();
+  LockedRemote first(remote_.get(), settings("anna"));
+  LockedRemote second(connection.get(), settings("bert"));
+  ASSERT_TRUE(take(first));
+  EXPECT_EQ(touch(first)->output, "input, it's $HOME");
+  const auto refused = take(second);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("another run is changing db1: gemel apply of anna, from "
+                                                          "127.0.0.1, since 20"));
+  EXPECT_EQ(touch(second).error().code, ErrorCode::refused);
+  EXPECT_TRUE(touch(first)) << "the one that was refused took nothing away";
+  loop_.run(release(&first));
+  EXPECT_TRUE(take(second));
+  EXPECT_TRUE(touch(second));
+  loop_.run(release(&second));
+  loop_.run(close(connection.get()));
+}
+
+TEST_F(SshLockContract, a_run_whose_connection_dies_has_lost_the_host_to_the_next_one) {
+  const auto connection = other();
+  LockedRemote first(remote_.get(), settings("anna"));
+  LockedRemote second(connection.get(), settings("bert"));
+  ASSERT_TRUE(take(first));
+  loop_.run(close(remote_.get()));  // all of its sessions end, whatever they do
+  auto lost = touch(first);         // by a new connection
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, ErrorCode::conflict);
+  EXPECT_TRUE(take(second));
+  lost = touch(first);
+  ASSERT_FALSE(lost);
+  EXPECT_THAT(lost.error().message, testing::HasSubstr("another run is changing db1: gemel apply of bert"));
+  EXPECT_TRUE(touch(second));
+  loop_.run(release(&second));
+  loop_.run(close(connection.get()));
+}
+
+TEST_F(SshLockContract, a_holder_that_is_silent_for_longer_than_its_lease_does_not_block_for_ever) {
+  const auto connection = other();
+  auto impatient = settings("anna");
+  impatient.lease = std::chrono::seconds(1);  // its beats come every hold_beat
+  ASSERT_LT(impatient.lease, hold_beat);
+  LockedRemote first(remote_.get(), impatient);
+  auto patient = settings("bert");
+  patient.patience = std::chrono::seconds(10);
+  LockedRemote second(connection.get(), patient);
+  ASSERT_TRUE(take(first));
+  EXPECT_TRUE(take(second));
+  EXPECT_EQ(touch(first).error().code, ErrorCode::conflict);
+  EXPECT_TRUE(touch(second));
+  loop_.run(release(&second));
+  loop_.run(close(connection.get()));
+}
+
+TEST_F(SshLockContract, lives_longer_than_its_lease_while_its_process_does_nothing) {
+  auto held = settings("anna");
+  held.lease = hold_beat + std::chrono::seconds(2);
+  LockedRemote first(remote_.get(), held);
+  ASSERT_TRUE(take(first));
+  // As a question to a person does, this stops the whole process: no task of it runs meanwhile.
+  const auto wait =
+      fmt::format("flock -w {} '{}' true", (held.lease + std::chrono::seconds(2)).count(), held.file.string());
+  EXPECT_NE(std::system(wait.c_str()), 0) << "somebody else got it";
+  EXPECT_TRUE(touch(first));
+  loop_.run(release(&first));
+  EXPECT_EQ(std::system(wait.c_str()), 0);
+}
+
+TEST_F(SshLockContract, leaves_nothing_running_and_can_be_taken_again) {
+  const auto running = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc"))
+      if (const auto words = runtime::read_file(entry.path() / "cmdline"); words)
+        count += words->contains((directory_ / "holder").string()) ? 1 : 0;
+    return count;
+  };
+  LockedRemote first(remote_.get(), settings("anna"));
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(take(first));
+    EXPECT_GE(running(), 2) << "the client here, the script there";
+    loop_.run(release(&first));
+    EXPECT_EQ(running(), 0);
+    EXPECT_EQ(*runtime::read_file(directory_ / "holder"), "");
+  }
 }
 
 TEST_F(SshContract, the_facts_of_this_very_host_can_be_read) {

@@ -29,12 +29,15 @@ class SshRemote : public Remote {
   ~SshRemote() override;
 
   runtime::Task<Result<runtime::CommandResult>> run(std::string host, RemoteCommand command) override;
+  runtime::Task<Result<HoldOutcome>> hold(std::string host, RemoteCommand command) override;
   /// Ends the shared connections. Suspends, at most some seconds; nothing can be run afterwards but by connecting anew.
   runtime::Task<void> close();
 
  private:
   SshRemote(SshSettings settings, std::filesystem::path sockets);
   [[nodiscard]] runtime::ChildSpec base(const std::string& host) const;
+  /// The client that runs `command`; `not_found`: no such host.
+  [[nodiscard]] Result<runtime::ChildSpec> client(const std::string& host, const RemoteCommand& command) const;
   SshSettings settings_;
   std::filesystem::path sockets_;
 };

@@ -92,7 +92,8 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tlistener\t443\tnginx\nfact\ttaken\t10.0.0.1\nfact\tsystem_disk\t900\n"
       "fact\tunheard\t10.0.0.3\t7401\nfact\ttrip\t10.0.0.3\t412\nfact\tsmall\t10.0.0.3\n"
       "fact\tfloating\t10.0.0.9\nfact\tmember\tdb1\t10.0.0.1\tdatabase\nfact\tmember\tccm1\t10.0.0.4\tother\n"
-      "fact\tcandidate\thaproxy\t2.6.12\nfact\tsilent\t10.0.0.3\t5432\n"
+      "fact\ttimer\tlease_ms\t500\nfact\ttimer\tclock_rate_error\t0.1\nfact\tcandidate\thaproxy\t2.6."
+      "12\nfact\tsilent\t10.0.0.3\t5432\n"
       "fact\tstuck\t10.0.0.9\tthe role may not\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
@@ -120,6 +121,7 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_EQ(facts->members.at("db1"), (site::MemberFact{"10.0.0.1", true}));
   EXPECT_EQ(facts->members.at("ccm1"), (site::MemberFact{"10.0.0.4", false}));
   EXPECT_EQ(facts->stuck.at("10.0.0.9"), "the role may not");
+  EXPECT_EQ(facts->timers, (std::map<std::string, double>{{"lease_ms", 500}, {"clock_rate_error", 0.1}}));
 }
 
 TEST(HostFacts, database_hosts_are_asked_for_what_moves_the_floating_address) {

@@ -13,10 +13,6 @@
 namespace gemel::site {
 namespace {
 
-constexpr std::array<AddressProvider, 4> providers{AddressProvider::layer2, AddressProvider::command,
-                                                   AddressProvider::aws, AddressProvider::openstack};
-constexpr std::array<std::string_view, 3> endpoint_interfaces{"public", "internal", "admin"};
-
 bool is_word(std::string_view text, std::string_view others) {
   return !text.empty() && std::ranges::all_of(text, [&](char letter) {
     return std::isalnum(static_cast<unsigned char>(letter)) != 0 || others.contains(letter);
@@ -93,7 +89,7 @@ class Section {
       }
     }
   }
-  void known(std::span<const std::string_view> keys) { reader_.refuse_unknown_keys(view_, keys); }
+  void refuse_unknown_keys(std::string_view section) { reader_.refuse_unknown_keys(view_, keys_of_section(section)); }
 
  private:
   static bool is_named(const std::string& value, std::string_view prefix) {
@@ -104,9 +100,7 @@ class Section {
 };
 
 void read_aws(Section section, AwsSettings& aws) {
-  static constexpr std::array<std::string_view, 6> keys{"region",   "route_tables", "elastic_ip",
-                                                        "endpoint", "metadata",     "ca"};
-  section.known(keys);
+  section.refuse_unknown_keys(aws_section);
   section.word("region", aws.region, "is no name of a region: leave it out for the instance's own.");
   section.list("route_tables", aws.route_tables, "rtb-", "ids of route tables");
   section.prefixed("elastic_ip", aws.elastic_ip, "eipalloc-", "the allocation id of an Elastic IP");
@@ -116,9 +110,7 @@ void read_aws(Section section, AwsSettings& aws) {
 }
 
 void read_openstack(Section section, OpenStackSettings& openstack) {
-  static constexpr std::array<std::string_view, 7> keys{
-      "auth_url", "application_credential_id", "secret_file", "region", "interface", "floating_ip", "ca"};
-  section.known(keys);
+  section.refuse_unknown_keys(openstack_section);
   section.secure_url("auth_url", openstack.auth_url, Need::required);
   section.word("application_credential_id", openstack.application_credential_id, "is no id.", Need::required);
   section.path("secret_file", openstack.secret_file);
@@ -134,7 +126,7 @@ std::optional<AddressProvider> read_provider(TomlReader& reader, const TableView
   const auto name = reader.string(network, provider_key, Need::optional);
   if (!name) return std::nullopt;
   std::vector<std::string_view> names;
-  for (const auto provider : providers) {
+  for (const auto provider : address_providers) {
     if (to_string(provider) == *name) return provider;
     names.push_back(to_string(provider));
   }

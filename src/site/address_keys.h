@@ -17,6 +17,11 @@ inline constexpr std::string_view command_key = "address_command";
 inline constexpr std::string_view aws_section = "aws";
 inline constexpr std::string_view openstack_section = "openstack";
 
+inline constexpr std::array<AddressProvider, 4> address_providers{AddressProvider::layer2, AddressProvider::command,
+                                                                  AddressProvider::aws, AddressProvider::openstack};
+/// Kinds of endpoints in OpenStack's catalogue.
+inline constexpr std::array<std::string_view, 3> endpoint_interfaces{"public", "internal", "admin"};
+
 /// Reads the two keys of `network` and the two sections of `root`, each value checked by itself and against the
 /// provider. What needs other parts of the file is the caller's to check.
 AddressSettings read_address_settings(TomlReader& reader, const TableView& root, const TableView& network);

@@ -21,8 +21,6 @@
 namespace gemel::site {
 namespace {
 
-constexpr std::int64_t most_copies = 9;
-
 struct ConceptName {
   std::string_view name;
   bool Concepts::* member;
@@ -141,9 +139,9 @@ void read_database(TomlReader& reader, const TableView& root, HostConfig& config
   config.database.program_directory =
       reader.string(*view, "program_directory", Need::optional).value_or(DatabaseSettings().program_directory.string());
   config.min_copies =
-      static_cast<unsigned>(reader.integer(*view, "min_copies", {1, most_copies}, Need::optional).value_or(1));
+      static_cast<unsigned>(reader.integer(*view, "min_copies", copies_range, Need::optional).value_or(1));
   config.sync_standbys =
-      static_cast<unsigned>(reader.integer(*view, "sync_standbys", {1, most_copies}, Need::optional).value_or(1));
+      static_cast<unsigned>(reader.integer(*view, "sync_standbys", copies_range, Need::optional).value_or(1));
 }
 
 void read_directories(TomlReader& reader, const TableView& root, Directories& directories) {

@@ -63,6 +63,7 @@ struct HostFacts {
   std::string site_id;                                       // of the site the host belongs to already; empty: none
   std::map<std::string, MemberFact> members;                 // ... and that site's hosts by name, as it knows them
   std::set<std::string> floating;                            // ... and its floating addresses
+  std::map<std::string, double> timers;                      // ... and its [timers], by key
   bool has_data_directory = false;                           // there is something where our PostgreSQL cluster belongs
   bool is_primary = false;                                   // its agent says that it serves writes
 

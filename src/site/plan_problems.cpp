@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "site/growth.h"
 #include "site/host_work.h"
+#include "site/timer_change.h"
 
 namespace gemel::site {
 namespace {
@@ -243,6 +244,7 @@ std::vector<Problem> problems_of(const PlanInput& input) {
   if (const auto growth = growth_of(input)) {
     for (auto& problem : problems_of_growth(input, *growth)) problems.push_back(std::move(problem));
   }
+  for (auto& problem : problems_of_timers(input)) problems.push_back(std::move(problem));
   problems.insert(problems.end(), input.findings.begin(), input.findings.end());
   return problems;
 }

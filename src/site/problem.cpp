@@ -59,6 +59,8 @@ std::string_view to_string(ProblemCode code) {
       return "old_postgres";
     case ProblemCode::host_left_out:
       return "host_left_out";
+    case ProblemCode::timers_apart:
+      return "timers_apart";
     case ProblemCode::no_copy_yet:
       return "no_copy_yet";
     case ProblemCode::certificate_ends:

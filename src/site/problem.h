@@ -35,6 +35,7 @@ enum class ProblemCode : std::uint8_t {
   address_stuck,      // warning: the cloud would not let the address move to the host
   old_postgres,       // warning
   host_left_out,      // a host of the running site is not in the site file, or has another address there
+  timers_apart,       // a running site would have two sets of timers under which two could serve
   no_copy_yet,        // a site that grows wants copies before it has them
   certificate_ends,   // warning: the operator's own certificate must be renewed
   key_open            // warning: everybody can read its key

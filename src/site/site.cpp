@@ -18,11 +18,6 @@
 namespace gemel::site {
 namespace {
 
-// On a host with every role (ALL, CCM) the balancer has 443 and 8443, so the manager listens beside it.
-constexpr std::uint16_t compact_manager_https = 10443;
-constexpr std::uint16_t compact_manager_orchestrators = 18443;
-constexpr std::int64_t most_copies = 9;
-
 Located read(TomlReader& reader, const TableView& view, std::string_view key, Need need) {
   const auto text = reader.string(view, key, need);
   if (!text) return {};
@@ -30,10 +25,9 @@ Located read(TomlReader& reader, const TableView& view, std::string_view key, Ne
 }
 
 void read_site_section(TomlReader& reader, const TableView& root, Draft& draft) {
-  const auto view = reader.table(root, "site", Need::required);
+  auto view = reader.table(root, "site", Need::required);
   if (!view) return;
-  static constexpr std::array<std::string_view, 3> known{"name", "id", "dns_name"};
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("site"));
   draft.name = read(reader, *view, "name", Need::required);
   draft.id = read(reader, *view, "id", Need::optional);
   draft.dns_name = read(reader, *view, "dns_name", Need::required);
@@ -57,11 +51,9 @@ std::optional<std::vector<Located>> read_texts(TomlReader& reader, const TableVi
 }
 
 void read_network_section(TomlReader& reader, const TableView& root, Draft& draft) {
-  const auto view = reader.table(root, "network", Need::required);
+  auto view = reader.table(root, "network", Need::required);
   if (!view) return;
-  static constexpr std::array<std::string_view, 8> known{
-      "subnets", "interface", "vip", "vip6", "service_targets", "client_addresses", provider_key, command_key};
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("network"));
   draft.network_position = view->position;
   draft.interface = read(reader, *view, "interface", Need::optional);
   draft.vip = read(reader, *view, "vip", Need::optional);
@@ -96,17 +88,15 @@ struct Copies {
 };
 
 void read_database_section(TomlReader& reader, const TableView& root, Draft& draft, Copies& copies) {
-  const auto view = reader.table(root, "database", Need::optional);
+  auto view = reader.table(root, "database", Need::optional);
   if (!view) return;
-  static constexpr std::array<std::string_view, 5> known{"user", "name", "program_directory", "min_copies",
-                                                         "sync_standbys"};
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("database"));
   draft.user = read(reader, *view, "user", Need::optional);
   draft.database = read(reader, *view, "name", Need::optional);
   draft.program_directory = read(reader, *view, "program_directory", Need::optional);
-  const auto least = reader.integer(*view, "min_copies", {1, most_copies}, Need::optional);
+  const auto least = reader.integer(*view, "min_copies", copies_range, Need::optional);
   if (least) copies.least = static_cast<unsigned>(*least);
-  const auto standbys = reader.integer(*view, "sync_standbys", {1, most_copies}, Need::optional);
+  const auto standbys = reader.integer(*view, "sync_standbys", copies_range, Need::optional);
   if (standbys) copies.standbys = static_cast<unsigned>(*standbys);
 }
 
@@ -128,10 +118,9 @@ void check_certificates(TomlReader& reader, const TableView& view, const Draft& 
 }
 
 void read_certificates_section(TomlReader& reader, const TableView& root, Draft& draft) {
-  const auto view = reader.table(root, "certificates", Need::optional);
+  auto view = reader.table(root, "certificates", Need::optional);
   if (!view) return;
-  static constexpr std::array<std::string_view, 3> known{"certificate", "key", "authority"};
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("certificates"));
   draft.certificate = read(reader, *view, "certificate", Need::optional);
   draft.certificate_key = read(reader, *view, "key", Need::optional);
   draft.certificate_authority = read(reader, *view, "authority", Need::optional);
@@ -142,14 +131,13 @@ void read_certificates_section(TomlReader& reader, const TableView& root, Draft&
 bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
   const auto* list = reader.array(root, "host", Need::required);
   if (list == nullptr) return false;
-  static constexpr std::array<std::string_view, 6> known{"name", "role", "address", "address6", "zone", "vip"};
   for (const auto& node : *list) {
     if (!node.is_table()) {
       reader.mistake(MistakeCode::wrong_type, node.source().begin, "\"host\" must be sections [[host]].");
       return false;
     }
     TableView view{node.as_table(), fmt::format("[[host]] {}", draft.hosts.size() + 1), node.source().begin};
-    reader.refuse_unknown_keys(view, known);
+    reader.refuse_unknown_keys(view, keys_of_section("host"));
     DraftHost host;
     host.position = view.position;
     host.name = read(reader, view, "name", Need::required);
@@ -163,13 +151,6 @@ bool read_hosts(TomlReader& reader, const TableView& root, Draft& draft) {
   }
   if (!draft.hosts.empty()) draft.hosts_position = draft.hosts.front().position;
   return true;
-}
-
-/// A misspelt section is an unknown key of the document.
-void refuse_unknown_sections(TomlReader& reader, const TableView& root) {
-  static constexpr std::array<std::string_view, 9> known{"site", "network",      "database",  "timers",         "ports",
-                                                         "host", "certificates", aws_section, openstack_section};
-  reader.refuse_unknown_keys(root, known);
 }
 
 /// Its hosts are manager and balancer at once.
@@ -290,12 +271,12 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
   SiteOrMistakes outcome;
   const auto document = reader.parse(text);
   if (document) {
-    const TableView root{&*document, "the site file", {1, 1}};
+    TableView root{&*document, "the site file", {1, 1}};
     Draft draft;
     core::Timers timers;
     Ports ports;
     Copies copies;
-    refuse_unknown_sections(reader, root);
+    reader.refuse_unknown_keys(root, section_names());  // a misspelt section is an unknown key of the document
     read_site_section(reader, root, draft);
     read_network_section(reader, root, draft);
     read_database_section(reader, root, draft, copies);

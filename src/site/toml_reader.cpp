@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace gemel::site {
@@ -49,6 +50,10 @@ std::size_t distance(std::string_view left, std::string_view right) {
     }
   }
   return cost[left.size()][right.size()];
+}
+
+bool may_read(const TableView& view, std::string_view key) {
+  return view.known.empty() || std::ranges::find(view.known, key) != view.known.end();
 }
 
 bool is_before(const Message& left, const Message& right) {
@@ -97,16 +102,18 @@ std::optional<toml::table> TomlReader::parse(const std::string& text) {
   return std::nullopt;
 }
 
-void TomlReader::refuse_unknown_keys(const TableView& view, std::span<const std::string_view> known) {
+void TomlReader::refuse_unknown_keys(TableView& view, std::vector<std::string_view> known) {
   for (const auto& [key, value] : *view.table) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
     mistake(MistakeCode::unknown_key, key.source().begin,
             fmt::format("{} has no key \"{}\".{} Known: {}.", view.name, key.str(), did_you_mean(key.str(), known),
                         fmt::join(known, ", ")));
   }
+  view.known = std::move(known);
 }
 
 const toml::node* TomlReader::find(const TableView& view, std::string_view key, Need need) {
+  GEMEL_CHECK(may_read(view, key));
   const auto* node = view.table->get(key);
   if (node == nullptr && need == Need::required && !is_partial_) {
     mistake(MistakeCode::missing_key, view.position, fmt::format("{} lacks \"{}\": add it.", view.name, key));
@@ -121,6 +128,7 @@ void TomlReader::wrong_type(const TableView& view, std::string_view key, std::st
 }
 
 std::optional<TableView> TomlReader::table(const TableView& parent, std::string_view key, Need need) {
+  GEMEL_CHECK(may_read(parent, key));
   const auto* node = parent.table->get(key);
   if (node == nullptr) {
     if (need == Need::required && !is_partial_) {
@@ -156,7 +164,8 @@ std::optional<bool> TomlReader::boolean(const TableView& view, std::string_view 
   return node->as_boolean()->get();
 }
 
-std::optional<std::int64_t> TomlReader::integer(const TableView& view, std::string_view key, Range range, Need need) {
+std::optional<std::int64_t> TomlReader::integer(const TableView& view, std::string_view key, KeyRange range,
+                                                Need need) {
   const auto* node = find(view, key, need);
   if (node == nullptr) return std::nullopt;
   if (!node->is_integer()) {

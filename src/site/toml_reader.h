@@ -9,8 +9,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "site/message.h"
+#include "site/site_schema.h"
 
 namespace gemel::site {
 
@@ -21,6 +23,7 @@ struct TableView {
   const toml::table* table = nullptr;
   std::string name;
   toml::source_position position{1, 1};
+  std::vector<std::string_view> known{};  // set by refuse_unknown_keys(): no other key may be read; empty: any
 };
 
 /// Collects; never throws, never stops at the first mistake. A reading function that finds a mistake notes it and
@@ -32,17 +35,14 @@ class TomlReader {
   /// Parses; a line that is no TOML is noted and left out, so that the rest is checked too. Nullopt when that is
   /// hopeless.
   std::optional<toml::table> parse(const std::string& text);
-  /// Notes each key of `view` that is not in `known`, with the closest known one as a suggestion.
-  void refuse_unknown_keys(const TableView& view, std::span<const std::string_view> known);
+  /// Notes each key of `view` that is not in `known`, with the closest known one as a suggestion. From then on another
+  /// key is never read from `view`, checked: what is read is what is known.
+  void refuse_unknown_keys(TableView& view, std::vector<std::string_view> known);
 
   std::optional<TableView> table(const TableView& parent, std::string_view key, Need need);
   std::optional<std::string> string(const TableView& view, std::string_view key, Need need);
   std::optional<bool> boolean(const TableView& view, std::string_view key, Need need);
-  struct Range {
-    std::int64_t lowest;
-    std::int64_t highest;
-  };
-  std::optional<std::int64_t> integer(const TableView& view, std::string_view key, Range range, Need need);
+  std::optional<std::int64_t> integer(const TableView& view, std::string_view key, KeyRange range, Need need);
   std::optional<double> number(const TableView& view, std::string_view key, Need need);
   const toml::array* array(const TableView& view, std::string_view key, Need need);
 

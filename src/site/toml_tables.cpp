@@ -8,9 +8,6 @@
 namespace gemel::site {
 namespace {
 
-constexpr std::int64_t longest_timer_ms = 10L * 60 * 1000;
-constexpr std::string_view profile_key = "profile";
-
 /// The profile's values; single values of the section come over them.
 void read_profile(TomlReader& reader, const TableView& view, core::Timers& timers) {
   const auto wanted = reader.string(view, profile_key, Need::optional);
@@ -31,16 +28,12 @@ void read_profile(TomlReader& reader, const TableView& view, core::Timers& timer
 }  // namespace
 
 void read_timers(TomlReader& reader, const TableView& root, core::Timers& timers) {
-  const auto view = reader.table(root, "timers", Need::optional);
+  auto view = reader.table(root, "timers", Need::optional);
   if (!view) return;
-  std::vector<std::string_view> known;
-  for (const auto& key : timer_keys) known.push_back(key.name);
-  known.push_back(clock_rate_error_key);
-  known.push_back(profile_key);
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("timers"));
   read_profile(reader, *view, timers);
   for (const auto& key : timer_keys) {
-    const auto value = reader.integer(*view, key.name, {1, longest_timer_ms}, Need::optional);
+    const auto value = reader.integer(*view, key.name, timer_range, Need::optional);
     if (value) timers.*key.member = std::chrono::milliseconds(*value);
   }
   const auto rate = reader.number(*view, clock_rate_error_key, Need::optional);
@@ -51,13 +44,11 @@ void read_timers(TomlReader& reader, const TableView& root, core::Timers& timers
 }
 
 void read_ports(TomlReader& reader, const TableView& root, Ports& ports) {
-  const auto view = reader.table(root, "ports", Need::optional);
+  auto view = reader.table(root, "ports", Need::optional);
   if (!view) return;
-  std::vector<std::string_view> known;
-  for (const auto& key : port_keys) known.push_back(key.name);
-  reader.refuse_unknown_keys(*view, known);
+  reader.refuse_unknown_keys(*view, keys_of_section("ports"));
   for (const auto& key : port_keys) {
-    const auto value = reader.integer(*view, key.name, {1, 65535}, Need::optional);
+    const auto value = reader.integer(*view, key.name, port_range, Need::optional);
     if (value) ports.*key.member = static_cast<std::uint16_t>(*value);
   }
 }

@@ -27,6 +27,7 @@ inline constexpr std::array<TimerKey, 11> timer_keys{{
     {"stable_ms", &core::Timers::stable},
 }};
 inline constexpr std::string_view clock_rate_error_key = "clock_rate_error";
+inline constexpr std::string_view profile_key = "profile";
 
 struct PortKey {
   std::string_view name;
@@ -44,6 +45,10 @@ inline constexpr std::array<PortKey, 10> port_keys{{
     {"manager_orchestrators", &Ports::manager_orchestrators},
     {"statistics", &Ports::statistics},
 }};
+
+/// On a host with every role (ALL, CCM) the balancer has 443 and 8443, so the manager listens beside it.
+inline constexpr std::uint16_t compact_manager_https = 10443;
+inline constexpr std::uint16_t compact_manager_orchestrators = 18443;
 
 /// Reads [timers] over the values in `timers`, first the profile it names, and checks their arithmetic. Absent section:
 /// the values stay.

@@ -10,7 +10,7 @@ import pytest
 
 from bare_site import CLIENT_SPACE, HOSTS, BareSite
 from certificates import Authority, section
-from lab_driver import HERE, LAB, Lab, Load
+from lab_driver import HERE, LAB, ROOT, Lab, Load
 
 PASSWORD = "/etc/gemel/secrets/application.password"
 
@@ -106,6 +106,12 @@ def may_enter(credentials: Credentials) -> dict:
         # With a certificate that is believed the server asks for the password; otherwise it ends the handshake.
         "replication": "no password supplied" in said,
     }
+
+
+def set_command(site: BareSite, setting: str) -> list[str]:
+    words = site.command("set", "--yes")
+    words.insert(words.index("set") + 1, setting)
+    return words
 
 
 def starts_of_postgres(lab: Lab) -> dict:
@@ -254,6 +260,54 @@ def test_an_own_certificate_is_shown_and_renewed_under_load(lab, site, record, m
     assert result.returncode == 0, result.stdout + result.stderr
     made = (site.state / "rendered" / "ccm1" / "etc" / "gemel" / "pki" / "mgmtserver.crt").read_text()
     assert shown("ccm1", 443, "mgmt.lab.test") == fingerprint(made)
+
+
+def host_toml_says(lab: Lab, text: str) -> dict:
+    return {host: text in lab.inside(host, "cat", "/etc/gemel/host.toml") for host in HOSTS}
+
+
+def test_one_setting_is_changed_and_the_file_keeps_its_comments(lab, site, monkeypatch, tmp_path):
+    file = tmp_path / "site.toml"
+    shutil.copy(site.site, file)
+    monkeypatch.setattr(site, "site", file)
+    servers = starts_of_postgres(lab)
+    changed = subprocess.run(set_command(site, "network.service_targets=10.77.0.11,10.77.0.31"), capture_output=True, text=True,
+                             timeout=240, check=False, stdin=subprocess.DEVNULL)
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    lines = file.read_text().splitlines()
+    assert [line for line in lines if "service_targets" not in line] == (ROOT / "lab" / "site.toml").read_text().splitlines()
+    assert 'service_targets = ["10.77.0.11", "10.77.0.31"]' in lines
+    assert set(host_toml_says(lab, "service_targets = ['10.77.0.11', '10.77.0.31']").values()) == {True}
+    assert starts_of_postgres(lab) == servers, "PostgreSQL goes on"
+    # Taken back, so that the tests after this find the lab's own site.
+    file.write_text((ROOT / "lab" / "site.toml").read_text())
+    back = site.run("apply", "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+
+
+def test_a_setting_that_cannot_be_carried_through_is_taken_back(lab, site, monkeypatch, tmp_path):
+    file = tmp_path / "site.toml"
+    shutil.copy(site.site, file)
+    monkeypatch.setattr(site, "site", file)
+    former, servers = file.read_text(), starts_of_postgres(lab)
+    said = []
+    with subprocess.Popen(set_command(site, "network.service_targets=10.77.0.11,10.77.0.31"), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL) as process:
+        while file.read_text() == former and process.poll() is None:
+            time.sleep(0.05)
+        # Databases come first: the second manager will not start when its turn comes.
+        lab.inside("ccm2", "systemctl", "mask", "--runtime", "--now", "gemel-manager.service")
+        for line in process.stdout:
+            said.append(line)
+            if "the former value comes back" in line:
+                lab.inside("ccm2", "systemctl", "unmask", "--runtime", "gemel-manager.service")
+    assert process.returncode == 1, "".join(said)
+    assert "has its former value, in the site file and on every host; the site is healthy" in "".join(said)
+    assert file.read_text() == former
+    assert set(host_toml_says(lab, "service_targets = ['10.77.0.11', '10.77.0.12', '10.77.0.31']").values()) == {True}
+    assert starts_of_postgres(lab) == servers, "PostgreSQL goes on"
+    again = site.run("plan")
+    assert again.returncode == 0 and "nothing to do" in again.stdout, again.stdout + again.stderr
 
 
 def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, site):

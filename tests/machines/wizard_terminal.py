@@ -24,7 +24,11 @@ if "-O" in words:
     sys.exit(0)
 host = next(word for word in words if word.startswith("HostKeyAlias=")).partition("=")[2]
 command = words[-1]
-if "fact end" in command:
+if "flock -w" in command:  # the lock on a host, by its own script
+    command = command.replace("/run/gemel-setup.holder", {folder!r} + "/" + host + ".holder")
+    os.environ["SSH_CONNECTION"] = "192.0.2.7 1 192.0.2.8 22"
+    os.execv("/bin/sh", ["sh", "-c", command])
+elif "fact end" in command:
     address = {addresses!r}[host]
     facts = [["clock", str(time.time_ns() // 1_000_000)], ["name", host], ["memory", "8000"], ["disk", "90000"],
              ["address", address, "eth0"], ["system", "debian 12"], ["resolved", "mgmt.lab.test", "10.77.0.31"]]
@@ -34,7 +38,7 @@ if "fact end" in command:
     if os.path.exists(running):
         facts += [line.split() for line in open(running)]
     print("\\n".join("\\t".join(["fact", *fact]) for fact in facts + [["end"]]))
-elif command in ("gemel ready", "'gemel' 'ready'"):
+elif command.replace("'", "").endswith("gemel ready"):
     print("ready")
 elif "gemel status" in command or ("gemel" in command and "json" in command):
     print({status!r})
@@ -79,8 +83,8 @@ class Hosts:
 
     def __init__(self, folder: Path, delay: float = 0.05, site: dict = HOSTS):
         self.folder = folder
-        addresses = {name: address for name, (_, address) in site.items()}
-        text = SSH.format(addresses=addresses, status=status_json(site), delay=delay, folder=str(folder))
+        self.addresses = {name: address for name, (_, address) in site.items()}
+        text = SSH.format(addresses=self.addresses, status=status_json(site), delay=delay, folder=str(folder))
         for name, text in (("ssh", text), ("ssh-keyscan", KEYSCAN)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
@@ -98,13 +102,14 @@ class Hosts:
                 facts += ["data", f"primary {name}"]
             (self.folder / f"running-{name}").write_text("\n".join(facts) + "\n")
 
-    def command(self, *words: str, own_state: bool = False) -> list[str]:
-        """gemel wizard with these words, seeing these hosts; with a /var/lib of theirs, lib in the folder."""
+    def command(self, *words: str, verb: str = "wizard", own_state: bool = False) -> list[str]:
+        """gemel wizard, or another verb, with these words, seeing these hosts; with a /var/lib of theirs, lib in the
+        folder."""
         (self.folder / "lib").mkdir(exist_ok=True)
         bind = 'mount --bind "$0/lib" /var/lib || exit 98; ' if own_state else ""
         bind += 'for name in ssh ssh-keyscan; do mount --bind "$0/$name" "/usr/bin/$name" || exit 99; done; exec "$@"'
         return ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", bind, str(self.folder),
-                str(program("gemel")), "wizard", *words]
+                str(program("gemel")), verb, *words]
 
 
 def without_network(*words: str) -> list[str]:
