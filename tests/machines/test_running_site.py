@@ -310,6 +310,29 @@ def test_a_setting_that_cannot_be_carried_through_is_taken_back(lab, site, monke
     assert again.returncode == 0 and "nothing to do" in again.stdout, again.stdout + again.stderr
 
 
+def test_timers_change_in_the_two_runs_that_a_refusal_names(lab, site, monkeypatch, tmp_path):
+    file = tmp_path / "site.toml"
+    monkeypatch.setattr(site, "site", file)
+    before, servers = lab.summary(), starts_of_postgres(lab)
+    own = (ROOT / "lab" / "site.toml").read_text()
+
+    def apply(timers: str) -> subprocess.CompletedProcess:
+        file.write_text(own + "\n[timers]\nprofile = \"fast\"\n" + timers)
+        return site.run("apply", "--yes")
+
+    refused = apply("")
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert "shorter lease (200) and over them grace_ms = 650" in refused.stdout + refused.stderr
+    assert set(host_toml_says(lab, "lease_ms = 500").values()) == {True}
+    for timers, grace in (("grace_ms = 650\n", 650), ("", 290)):
+        changed = apply(timers)
+        assert changed.returncode == 0, changed.stdout + changed.stderr
+        assert set(host_toml_says(lab, f"lease_ms = 200\ngrace_ms = {grace}\n").values()) == {True}
+    after = lab.summary()
+    assert (after["primary"], after["epoch"]) == (before["primary"], before["epoch"]), "somebody took over"
+    assert starts_of_postgres(lab) == servers, "PostgreSQL goes on"
+
+
 def test_a_site_is_destroyed_only_by_its_name_and_its_data_is_kept(lab, site):
     refused = site.run("destroy", "--yes", "--confirm", "destroy it")
     assert refused.returncode == 3 and "nothing was changed" in refused.stderr
