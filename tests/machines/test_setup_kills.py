@@ -14,7 +14,8 @@ from bare_site import HOSTS, BareSite, on_all
 PREPARING = ("packages", "hosts", "firewall", "files")
 LAST = "lb1/balancer-check"  # planned only by a run that starts the balancer's agent
 LEFT_OVERS = r"""find /etc /var/cache/gemel-setup -xdev -regextype posix-extended \
-  -regex '.*\.[A-Za-z0-9]{6}' -newer /etc/machine-id -type f; ls /run/gemel-setup.* 2>/dev/null | grep -v lock; dpkg --audit"""
+  -regex '.*\.[A-Za-z0-9]{6}' -newer /etc/machine-id -type f; ls /run/gemel-setup.* 2>/dev/null | grep -v -e lock -e holder; dpkg --audit
+  cat /run/gemel-setup.holder; flock -n /run/gemel-setup.holder true || echo somebody holds this host"""
 
 
 @pytest.fixture(scope="module")
