@@ -74,7 +74,8 @@ PlanInput grown(const Site& present, const Site& wanted) {
 PlanInput five_from_two() { return grown(site_of(test::standalone_site()), site_of(test::good_site())); }
 
 TEST(Growth, is_a_site_whose_one_database_host_knows_of_no_other) {
-  const auto growth = growth_of(five_from_two());
+  const auto input = five_from_two();
+  const auto growth = growth_of(input);
   ASSERT_TRUE(growth);
   EXPECT_EQ(growth->database->name, "db1");
   EXPECT_FALSE(growth_of(test::bare_input(site_of(test::good_site()))));
