@@ -15,23 +15,18 @@
 
 #include "base/text.h"
 #include "site/network_address.h"
+#include "site/openssl_handle.h"
 
 namespace gemel::site {
 namespace {
 
-template <auto release>
-struct Deleter {
-  template <typename T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::Deleter;
+using openssl::Key;
+using openssl::Names;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
 using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
 
 constexpr std::chrono::hours clock_slack{1};  // a certificate is valid a little before it was made
 constexpr std::chrono::days renew_before{30};

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "site/openssl_handle.h"
 #include "site/tree.h"
 
 namespace gemel::site {
@@ -26,17 +27,11 @@ namespace {
 
 using std::chrono::sys_seconds;
 
-template <auto release>
-struct Deleter {
-  template <typename T>
-  void operator()(T* pointer) const {
-    release(pointer);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::Deleter;
+using openssl::Key;
+using openssl::Names;
 using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
 using Chain = std::vector<Certificate>;
