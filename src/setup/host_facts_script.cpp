@@ -203,7 +203,10 @@ void FactReader::read_text(const std::string& what, const std::string& value) {
   if (what == "enabled") facts.enabled_units.insert(value);
   if (what == "rule") facts.firewall_rules.push_back(value);
   if (what == "answering") facts.answering.insert(value);
-  if (what == "clock") clock = std::chrono::milliseconds(number_of(value));
+  if (what == "clock") {
+    clock = std::chrono::milliseconds(number_of(value));
+    facts.clock = std::chrono::duration_cast<std::chrono::seconds>(clock).count();
+  }
   if (what == "memory") facts.memory_mb = static_cast<std::uint64_t>(number_of(value));
   if (what == "taken") facts.taken.insert(value);
   if (what == "small") facts.small_packets.insert(value);

@@ -27,6 +27,7 @@ if [ -n "$id" ] && [ "$id" != "$1" ]; then echo other; elif [ -e /etc/gemel ] ||
 constexpr const char* remove_script = R"sh(set -eu
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 site=$1 kept=$2 filter_unit=$3 filter_unit_file=$4
+shift 4  # left: the rules that firewalld was given
 for unit in gemel-manager.service gemeld.service "$filter_unit"; do
   systemctl disable --quiet --now "$unit" 2>/dev/null || true
   if systemctl is-active --quiet "$unit"; then echo "$unit does not stop" >&2; exit 1; fi
@@ -35,6 +36,11 @@ rm -f "$filter_unit_file"
 systemctl daemon-reload
 if command -v nft >/dev/null; then
   nft list tables | awk '$3 ~ /^gemel_/ {print $2, $3}' | while read -r family table; do nft delete table "$family" "$table"; done
+fi
+if command -v firewall-cmd >/dev/null && firewall-cmd --state --quiet 2>/dev/null; then
+  for rule; do shift; set -- "$@" "--remove-rich-rule=$rule"; done
+  firewall-cmd --quiet --permanent "$@"
+  firewall-cmd --quiet "$@"
 fi
 begin="# BEGIN gemel $site" end="# END gemel $site"
 if grep -qxF "$begin" /etc/hosts && grep -qxF "$end" /etc/hosts; then
@@ -63,12 +69,13 @@ Task<Result<std::string>> run_on(Remote* remote, std::string host, RemoteCommand
   co_return std::string(trim(result->output));
 }
 
-Task<Status> remove_from(Remote* remote, const RemovalInput* input, std::string host) {
-  auto command =
-      script_command(remove_script, {input->site->name, kept_directory(input->stamp), std::string(site::firewall_unit),
-                                     std::string(site::firewall_unit_file)});
+Task<Status> remove_from(Remote* remote, const RemovalInput* input, const site::Host* host) {
+  std::vector<std::string> arguments{input->site->name, kept_directory(input->stamp), std::string(site::firewall_unit),
+                                     std::string(site::firewall_unit_file)};
+  for (auto& rule : site::firewalld_rules(*input->site, *host)) arguments.push_back(std::move(rule));
+  auto command = script_command(remove_script, std::move(arguments));
   command.limit = stop_limit;
-  const auto removed = co_await run_on(remote, std::move(host), std::move(command));
+  const auto removed = co_await run_on(remote, host->name, std::move(command));
   if (!removed) co_return std::unexpected(removed.error());
   co_return Status{};
 }
@@ -87,18 +94,18 @@ std::vector<const site::Host*> removal_order(const site::Site& site) {
 }
 
 Task<Status> remove_site(Remote* remote, RemovalInput input, std::function<void(const std::string&)> on_host) {
-  std::vector<std::string> ours;
+  std::vector<const site::Host*> ours;
   for (const auto* host : removal_order(*input.site)) {
     const auto found = co_await run_on(remote, host->name, script_command(look_script, {input.site_id}));
     if (!found) co_return std::unexpected(found.error());
     if (*found == "other")
       co_return fail(ErrorCode::refused, host->name + " belongs to another site; nothing was changed");
-    if (*found == "ours") ours.push_back(host->name);
+    if (*found == "ours") ours.push_back(host);
   }
-  for (const auto& host : ours) {
+  for (const auto* host : ours) {
     auto removed = co_await remove_from(remote, &input, host);
     if (!removed) co_return removed;
-    on_host(fmt::format("{}: stopped; what it had is in {}", host, kept_directory(input.stamp)));
+    on_host(fmt::format("{}: stopped; what it had is in {}", host->name, kept_directory(input.stamp)));
   }
   if (ours.empty()) on_host("nothing of this site is on any of its hosts");
   co_return Status{};

@@ -17,11 +17,11 @@ struct RemovalInput {
 };
 
 /// One host after the other: databases first (what they hand over goes to the next), then the rest. On each: units
-/// stopped and disabled, packet filter tables and the block in /etc/hosts removed, /etc/gemel and /var/lib/gemel moved
-/// to /var/lib/gemel-kept/<stamp>, readable by root only. Packages stay. A host on which nothing is left is passed
-/// over, so that doing it again goes on. Every host is asked first: `unavailable` (and nothing done) when one cannot be
-/// reached, `refused` when one belongs to another site. Later errors leave that host half done. `on_host` gets a line
-/// for each. Suspends. Loop thread.
+/// stopped and disabled, packet filter tables, rules given to firewalld and the block in /etc/hosts removed, /etc/gemel
+/// and /var/lib/gemel moved to /var/lib/gemel-kept/<stamp>, readable by root only. Packages stay. A host on which
+/// nothing is left is passed over, so that doing it again goes on. Every host is asked first: `unavailable` (and
+/// nothing done) when one cannot be reached, `refused` when one belongs to another site. Later errors leave that host
+/// half done. `on_host` gets a line for each. Suspends. Loop thread.
 runtime::Task<Status> remove_site(Remote* remote, RemovalInput input, std::function<void(const std::string&)> on_host);
 
 /// The hosts in the order in which they are taken down. Pure.

@@ -12,8 +12,11 @@ namespace gemel::setup {
 namespace {
 
 using runtime::CommandResult;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Matcher;
+using testing::Not;
 
 class SiteRemoval : public testing::Test {
  protected:
@@ -50,6 +53,22 @@ TEST_F(SiteRemoval, takes_the_databases_down_first_and_the_first_of_them_last) {
   EXPECT_THAT(removed(remote), ElementsAre("db2", "db1", "lb1", "ccm2", "ccm1"));
   ASSERT_EQ(lines.size(), 5U);
   EXPECT_THAT(lines.front(), HasSubstr("db2: stopped; what it had is in /var/lib/gemel-kept/20261123T120000Z"));
+}
+
+TEST_F(SiteRemoval, takes_back_the_rules_that_firewalld_was_given_for_that_host) {
+  FakeRemote remote(all_have("ours"));
+  EXPECT_TRUE(remove(remote));
+  for (const auto& call : remote.calls()) {
+    if (is_look(call)) continue;
+    const auto rule = [](const char* port) {
+      return HasSubstr(std::string("port port=\"") + port + "\" protocol=\"tcp\" accept");
+    };
+    EXPECT_THAT(call.command.arguments, Contains(rule("7400"))) << call.host;
+    EXPECT_THAT(call.command.arguments, call.host.starts_with("db")
+                                            ? Matcher<std::vector<std::string>>(Contains(rule("5432")))
+                                            : Not(Contains(rule("5432"))))
+        << call.host;
+  }
 }
 
 TEST_F(SiteRemoval, passes_over_hosts_on_which_nothing_is_left) {

@@ -115,12 +115,17 @@ Commands set_firewall(const Step& step) {
   Commands commands;
   if (step.firewall == site::FirewallKind::firewalld) {
     // The rules of now and those of the next boot: a reload would take away what others set for now.
-    const auto change = [&](const char* verb, const std::string& rule) {
-      commands.push_back(plain({"firewall-cmd", "--quiet", "--permanent", fmt::format("--{}={}", verb, rule)}));
-      commands.push_back(plain({"firewall-cmd", "--quiet", fmt::format("--{}={}", verb, rule)}));
+    const auto change = [&](const char* verb, const std::vector<std::string>& rules) {
+      if (rules.empty()) return;
+      std::vector<std::string> now{"firewall-cmd", "--quiet"};
+      for (const auto& rule : rules) now.push_back(fmt::format("--{}={}", verb, rule));
+      auto at_boot = now;
+      at_boot.emplace_back("--permanent");
+      commands.push_back(plain(std::move(at_boot)));
+      commands.push_back(plain(std::move(now)));
     };
-    for (const auto& rule : step.firewalld.add) change("add-rich-rule", rule);
-    for (const auto& rule : step.firewalld.remove) change("remove-rich-rule", rule);
+    change("add-rich-rule", step.firewalld.add);
+    change("remove-rich-rule", step.firewalld.remove);
     return commands;
   }
   const std::string unit(site::firewall_unit);

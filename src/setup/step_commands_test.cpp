@@ -19,6 +19,7 @@ namespace gemel::setup {
 namespace {
 
 using site::StepKind;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -65,6 +66,21 @@ TEST(StepCommands, never_a_secret_among_the_arguments) {
   }
   EXPECT_GT(puts, 30U);
   std::filesystem::remove_all(directory);
+}
+
+TEST(StepCommands, firewalld_gets_its_rules_for_now_and_for_the_next_boot) {
+  site::Step step;
+  step.kind = StepKind::set_firewall;
+  step.firewall = site::FirewallKind::firewalld;
+  step.firewalld = {{"rule a", "rule b"}, {"rule c"}};
+  const auto commands = commands_of(step, "lab");
+  ASSERT_TRUE(commands);
+  std::vector<std::string> lines;
+  for (const auto& command : *commands) lines.push_back(join(command.arguments, "|"));
+  EXPECT_THAT(lines, ElementsAre("firewall-cmd|--quiet|--add-rich-rule=rule a|--add-rich-rule=rule b|--permanent",
+                                 "firewall-cmd|--quiet|--add-rich-rule=rule a|--add-rich-rule=rule b",
+                                 "firewall-cmd|--quiet|--remove-rich-rule=rule c|--permanent",
+                                 "firewall-cmd|--quiet|--remove-rich-rule=rule c"));
 }
 
 TEST(StepCommands, never_a_data_directory_among_the_arguments) {

@@ -54,6 +54,7 @@ struct HostFacts {
   std::set<std::string> running_units;             // of those that matter here, e.g. "gemeld.service"
   std::set<std::string> enabled_units;             // likewise
   std::map<std::string, std::int64_t> started;     // running unit to when its program was started; as FileFact::changed
+  std::int64_t clock = 0;                          // what its clock showed; as FileFact::changed
   std::set<std::uint16_t> listening;               // TCP ports with a listener that is not on loopback alone
   std::map<std::uint16_t, std::string> listeners;  // ... and the program, where it is known
   FirewallKind firewall = FirewallKind::nftables;  // firewalld only while it runs

@@ -161,6 +161,16 @@ void take_bridge(const Growth& growth, HostWork& work, Step& files) {
 
 bool runs(const HostFacts& facts, std::string_view unit) { return facts.running_units.contains(std::string(unit)); }
 
+// As long as a check of a run waits that was cut off and is done again at once, and a little more.
+constexpr std::int64_t new_for_s = 60;
+
+/// Was started so lately that whoever did it may have been stopped before it was seen to work.
+bool is_new(const HostFacts& facts, std::string_view unit) {
+  const auto start = facts.started.find(std::string(unit));
+  return runs(facts, unit) && start != facts.started.end() && facts.clock != 0 &&
+         facts.clock - start->second < new_for_s;
+}
+
 /// Runs now, but would not after a boot.
 bool lacks_enabling(const HostFacts& facts, std::string_view unit) {
   return runs(facts, unit) && !facts.enabled_units.contains(std::string(unit));
@@ -196,12 +206,19 @@ std::vector<std::string> own_packages(const Concepts& concepts) {
   return list;
 }
 
+bool is_interrupted(const HostWork& work) {
+  return (work.is_agent_up && work.must_restart_agent) || (work.is_manager_up && work.must_restart_manager) ||
+         std::ranges::any_of(work.prepare, [](const Step& step) { return !step.restarts.empty(); });
+}
+
 HostWork work_of(const PlanInput& input, const Host& host, const std::optional<Growth>& growth) {
   HostWork work;
   work.host = &host;
   work.facts = &input.facts.at(host.name);
   work.is_agent_up = runs(*work.facts, agent_unit);
   work.is_manager_up = runs(*work.facts, manager_unit);
+  work.is_agent_new = is_new(*work.facts, agent_unit);
+  work.is_manager_new = is_new(*work.facts, manager_unit);
   work.must_enable_agent = lacks_enabling(*work.facts, agent_unit);
   work.must_enable_manager = host.concepts.manager && lacks_enabling(*work.facts, manager_unit);
   auto packages = packages_step(input, work);

@@ -33,9 +33,14 @@ struct HostWork {
   bool must_enable_manager = false;
   bool must_restart_agent = false;
   bool must_restart_manager = false;
+  bool is_agent_new = false;  // started within the last minute: the run that did it may not have checked it
+  bool is_manager_new = false;
   std::optional<Step> bridge;  // of the database host of a site that grows: its files on the way, if any is to be laid
   bool must_restart_bridge = false;  // ... and whether the agent has not read them yet
 };
+
+/// Whether a program that runs will be started anew.
+bool is_interrupted(const HostWork& work);
 
 /// Pre: `host` is one of the site's and reachable; `growth` is growth_of(input).
 HostWork work_of(const PlanInput& input, const Host& host, const std::optional<Growth>& growth);

@@ -43,6 +43,7 @@ class Planner {
   void start_others();
   void start_managers();
   void check_balancers();
+  void check_new_ones();
   void change_databases();
   void change_running();
   void change_one(HostWork& work);
@@ -307,6 +308,21 @@ void Planner::change_one(HostWork& work) {
   if (!newest.empty()) block_ = {newest};
 }
 
+/// A run that was stopped may have started a program anew without having seen it work. Before the next one is
+/// interrupted, it is waited for. Of a site that runs as a whole: where a program is missing, others may wait for it.
+void Planner::check_new_ones() {
+  const auto is_missing = [](const HostWork& work) {
+    return !work.is_agent_up || (work.host->concepts.manager && !work.is_manager_up);
+  };
+  if (std::ranges::none_of(works_, is_interrupted) || std::ranges::any_of(works_, is_missing)) return;
+  for (const auto& work : works_) {
+    if (is_interrupted(work)) continue;
+    const auto kind = work.host->concepts.database ? StepKind::check_database : StepKind::check_agent;
+    if (work.is_agent_new) add_all(block_, {add(work, check_step(work, kind), {})});
+    if (work.is_manager_new) add_all(block_, {add(work, check_step(work, manager_check_), {})});
+  }
+}
+
 /// Of those that run: each in its turn, once.
 void Planner::change_databases() {
   for (int turn = 0; turn < first_turn_of_others; ++turn) {
@@ -356,6 +372,7 @@ Plan Planner::make() {
     start_others();
     start_managers();
     check_balancers();
+    check_new_ones();
     change_running();
   }
   plan_.problems = problems_of(input_);

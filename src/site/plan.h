@@ -81,7 +81,8 @@ struct PlanInput {
 /// Order. What prepares a host waits for nobody. Agents that do not run: all voters, then the database that creates the
 /// cluster, then the other databases, then the rest; managers one after the other after the databases; balancers are
 /// checked last. What runs already is changed host by host, databases first and among them the primary last; each is
-/// checked before the next is touched. A database host that must change does so before others are started beside it.
+/// checked before the next is touched, and who was started within the last minute (by a run that was stopped, it may
+/// be) before the first. A database host that must change does so before others are started beside it.
 ///
 /// A voter that comes to a store that runs joins by itself, one after the other. A site that grows from one database
 /// host (growth.h): voters, then the database is told all but its future standbys, then the managers and balancers;

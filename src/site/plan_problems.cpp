@@ -89,6 +89,11 @@ void Finder::find_packages() {
   }
 }
 
+/// Until our rules are there firewalld turns everybody away: what a path lets through cannot be seen before.
+bool is_closed_as_yet(const Site& site, const Host& host, const HostFacts& facts) {
+  return facts.firewall == FirewallKind::firewalld && !firewalld_change(site, host, facts.firewall_rules).add.empty();
+}
+
 /// A port without a program refuses at once; silence is a packet filter, or a host that is off: that one has a problem
 /// of its own.
 void Finder::find_paths() {
@@ -97,6 +102,7 @@ void Finder::find_paths() {
     if (found == input_.facts.end() || !found->second.is_reachable) continue;
     // Its own agent decides by then: the gate of a database drops what does not come for the floating address.
     if (found->second.running_units.contains(std::string(agent_unit))) continue;
+    if (is_closed_as_yet(input_.site, other, found->second)) continue;
     std::set<std::uint16_t> closed;
     for (const auto& address : other.addresses()) {
       for (const auto& endpoint : facts_.silent)
@@ -118,12 +124,13 @@ void Finder::find_weak_paths() {
   for (const auto& other : input_.site.hosts) {
     const auto found = input_.facts.find(other.name);
     if (other.name == host_.name || found == input_.facts.end() || !found->second.is_reachable) continue;
-    const bool is_agent_up = found->second.running_units.contains(std::string(agent_unit));
+    const bool is_deaf = found->second.running_units.contains(std::string(agent_unit)) ||
+                         is_closed_as_yet(input_.site, other, found->second);
     std::vector<std::string> silent;
     for (const auto& address : other.addresses()) {
       const auto is_silent = [&](const Endpoint& endpoint) { return endpoint.address == address; };
       // An agent answers to the site's heartbeats only.
-      if (!is_agent_up && std::ranges::any_of(facts_.silent_udp, is_silent)) silent.push_back(address);
+      if (!is_deaf && std::ranges::any_of(facts_.silent_udp, is_silent)) silent.push_back(address);
     }
     if (!silent.empty()) {
       add(ProblemCode::path_silent,

@@ -233,6 +233,32 @@ TEST(Plan, a_run_that_was_stopped_between_files_and_restart_restarts) {
   EXPECT_THAT(ids(make_plan(input)), IsEmpty());
 }
 
+// A run that restarted one host and was stopped before it saw it work must not let the next run go on to the other.
+TEST(Plan, who_was_started_a_moment_ago_is_waited_for_before_another_is_interrupted) {
+  auto input = test::done_input(five());
+  const auto start = [&](const std::string& host, std::string_view unit, std::int64_t ago) {
+    input.facts[host].clock = 10000;
+    input.facts[host].started[std::string(unit)] = 10000 - ago;
+  };
+  start("db2", agent_unit, 5);
+  start("ccm2", agent_unit, 3000);
+  start("ccm2", manager_unit, 20);
+  EXPECT_THAT(ids(make_plan(input)), IsEmpty()) << "nothing to do is nothing to check";
+  input.facts["db1"].files["/etc/gemel/secrets/heartbeat.key"].sha256 = "old";
+  auto plan = make_plan(input);
+  expect_sound(plan);
+  EXPECT_THAT(ids(plan),
+              ElementsAre("ccm2/manager-check", "db2/database-check", "db1/files", "db1/agent", "db1/database-check"));
+  EXPECT_TRUE(waits_for(plan, "db1/files", "db2/database-check"));
+  EXPECT_TRUE(waits_for(plan, "db1/files", "ccm2/manager-check"));
+  start("db2", agent_unit, 61);
+  start("ccm2", manager_unit, 61);
+  EXPECT_THAT(ids(make_plan(input)), ElementsAre("db1/files", "db1/agent", "db1/database-check"));
+  // Who is changed itself is not asked to be well before.
+  start("db1", agent_unit, 5);
+  EXPECT_THAT(ids(make_plan(input)), ElementsAre("db1/files", "db1/agent", "db1/database-check"));
+}
+
 TEST(Plan, a_plan_cut_at_any_step_ends_with_zero_steps) {
   auto input = test::bare_input(five());
   const auto done = test::done_input(five());
@@ -270,6 +296,18 @@ TEST(Plan, a_path_that_swallows_packets_is_named_unless_the_host_itself_is_off) 
   EXPECT_THAT(codes(make_plan(running)), IsEmpty()) << "its gate is ours";
   input.facts["db2"].is_reachable = false;
   EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::unreachable));
+}
+
+// firewalld turns away what it was not told of; the plan tells it.
+TEST(Plan, a_path_is_not_judged_while_firewalld_lacks_the_rules_that_the_plan_adds) {
+  auto input = test::bare_input(five());
+  input.facts["db1"].silent = {{"10.77.0.22", 5432}};
+  input.facts["db1"].silent_udp = {{"10.77.0.22", 7401}};
+  input.facts["db2"].firewall = FirewallKind::firewalld;
+  EXPECT_THAT(codes(make_plan(input)), IsEmpty());
+  const auto& db2 = *std::ranges::find(input.site.hosts, std::string("db2"), &Host::name);
+  input.facts["db2"].firewall_rules = firewalld_rules(input.site, db2);
+  EXPECT_THAT(codes(make_plan(input)), ElementsAre(ProblemCode::path_closed, ProblemCode::path_silent));
 }
 
 TEST(Plan, one_hosts_part_needs_nobody_else) {

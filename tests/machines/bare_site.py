@@ -38,6 +38,7 @@ class BareSite:
         self.key = self.folder / "key"
         self.state = self.folder / "state"
         self.site = ROOT / "lab" / "site.toml"
+        self.packages = "openssh-server"  # of Debian, that the bare machines have
         self.condition = "off"
         make_key(self.key)
 
@@ -49,7 +50,7 @@ class BareSite:
         if self.condition == "bare":
             return
         self.lab.verb("down", limit=120)
-        self.lab.verb("up", "--bare", "--with=openssh-server", limit=900)
+        self.lab.verb("up", "--bare", f"--with={self.packages}", limit=900)
         on_all(self.let_in)
         shutil.rmtree(self.state, ignore_errors=True)
         self.condition = "bare"
