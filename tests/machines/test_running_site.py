@@ -11,6 +11,7 @@ import pytest
 from bare_site import CLIENT_SPACE, HOSTS, BareSite
 from certificates import Authority, section
 from lab_driver import HERE, LAB, ROOT, Lab, Load
+from test_setup import is_reached
 
 PASSWORD = "/etc/gemel/secrets/application.password"
 
@@ -283,6 +284,44 @@ def test_one_setting_is_changed_and_the_file_keeps_its_comments(lab, site, monke
     file.write_text((ROOT / "lab" / "site.toml").read_text())
     back = site.run("apply", "--yes")
     assert back.returncode == 0, back.stdout + back.stderr
+
+
+def test_settings_change_one_after_the_other_under_load(lab, site, record, monkeypatch, tmp_path):
+    file = tmp_path / "site.toml"
+    shutil.copy(site.site, file)
+    monkeypatch.setattr(site, "site", file)
+    monkeypatch.setattr(lab, "in_client", lambda *command: ["ip", "netns", "exec", CLIENT_SPACE, *command])
+    before, servers, took = lab.summary(), starts_of_postgres(lab), []
+    load = Load(lab, sys.executable, str(HERE / "web_load.py"), "--url", "https://10.77.0.31", "--ca",
+                str(site.state / "rendered" / "ca" / "web-ca.crt"), "--notes", "settings")
+    with load:
+        for setting, said in (("database.min_copies=2", "min_copies = 2"), ("ports.statistics=9001", "statistics = 9001"),
+                              ("ports.orchestrators=8444", "orchestrators = 8444"),
+                              ("network.client_addresses=10.77.0.11,10.77.0.12", "'10.77.0.12'")):
+            began = time.monotonic()
+            changed = subprocess.run(set_command(site, setting), capture_output=True, text=True, timeout=240, check=False,
+                                     stdin=subprocess.DEVNULL)
+            took.append(time.monotonic() - began)
+            assert changed.returncode == 0, changed.stdout + changed.stderr
+            assert set(host_toml_says(lab, said).values()) == {True}, setting
+        result = load.stop()
+    assert result["failed"] == 0 and result["requests"] > 100, result
+    assert set(result["keys"]) <= set(lab.sql(lab.primary(), "SELECT idempotency_key FROM notes WHERE author = 'settings'"))
+    for port, is_there in ((9001, True), (8444, True), (9000, False), (8443, False)):
+        assert is_reached(site, "10.77.0.31", port) is is_there, port
+    after = lab.summary()
+    assert (after["primary"], after["epoch"]) == (before["primary"], before["epoch"]), "somebody took over"
+    assert starts_of_postgres(lab) == servers, "PostgreSQL goes on"
+    record.add("set: one setting of a running site", took, "s", 60)
+    # The port that users come to, without them; then everything back, for the tests after this.
+    changed = subprocess.run(set_command(site, "ports.https=9443"), capture_output=True, text=True, timeout=240, check=False,
+                             stdin=subprocess.DEVNULL)
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    assert is_reached(site, "10.77.0.31", 9443) and not is_reached(site, "10.77.0.31", 443)
+    file.write_text((ROOT / "lab" / "site.toml").read_text())
+    back = site.run("apply", "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert is_reached(site, "10.77.0.31", 443)
 
 
 def test_a_setting_that_cannot_be_carried_through_is_taken_back(lab, site, monkeypatch, tmp_path):
