@@ -82,6 +82,8 @@ def prepare(host, layers):
 
 
 def create(files, names, bare, say):
+    if paths.SPARE and not bare:
+        raise LabError("GEMEL_LAB_SPARE: spare machines are for `up --bare`; no site file has them", paths.USAGE)
     base = image.base(say)
     layers = [image.packages(base, files, say, names), base]
     network.check_free()

@@ -26,8 +26,11 @@ SUBNET4, SUBNET6 = "10.77.0.0/24", "fd77::/64"
 HOST_ADDRESS4, HOST_ADDRESS6 = "10.77.0.1", "fd77::1"
 CLIENT = "client"
 
+# Further machines of a bare lab, in no site file yet: "ccm3=13,db3=23". Every verb must see the same ones.
+SPARE = {name: int(number) for name, number in
+         (entry.split("=") for entry in os.environ.get("GEMEL_LAB_SPARE", "").split(",") if entry)}
 # The last number of both addresses. The client is a network namespace only: it runs the host's programs.
-NUMBERS = {"ccm1": 11, "ccm2": 12, "db1": 21, "db2": 22, "lb1": 31, CLIENT: 90}
+NUMBERS = {"ccm1": 11, "ccm2": 12, "db1": 21, "db2": 22, "lb1": 31, **SPARE, CLIENT: 90}
 MACHINES = tuple(name for name in NUMBERS if name != CLIENT)
 DATABASES = ("db1", "db2")
 MANAGERS = ("ccm1", "ccm2")

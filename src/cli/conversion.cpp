@@ -32,14 +32,6 @@ bool is_running(const site::PlanInput& input) {
 
 bool is_growing(const site::PlanInput& input) { return site::growth_of(input).has_value(); }
 
-std::optional<Refusal> why_no_conversion(const SetupSession& session) {
-  const auto stage = session.exchange_stage();
-  if (!stage || *stage == site::ExchangeStage::none) return std::nullopt;
-  return Refusal{ExitCode::refused,
-                 "an exchange of certificates or keys is under way: end it first with \"gemel rotate\"; nothing was "
-                 "changed"};
-}
-
 std::string way_of_users(const site::PlanInput& input) {
   std::vector<std::string> balancers;
   for (const auto& host : input.site.hosts)

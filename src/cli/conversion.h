@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,9 +26,6 @@ inline constexpr std::string_view nothing_to_convert =
 
 /// The site of the plan grows from one that runs alone. Pure.
 bool is_growing(const site::PlanInput& input);
-
-/// Why the site must not be converted now, as files of the state directory say; nothing when it may. Blocks.
-std::optional<Refusal> why_no_conversion(const SetupSession& session);
 
 /// Where users go from now on, in sentences with a line's end; empty when they go there already. Pure.
 std::string way_of_users(const site::PlanInput& input);

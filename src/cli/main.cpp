@@ -34,6 +34,8 @@ struct Arguments {
   ExchangeOptions exchange;
   std::string destroy_phrase;
   ReplaceHostOptions replace_host;
+  AddHostOptions add_host;
+  RemoveHostOptions remove_host;
   ConvertOptions convert;
   unsigned convert_seconds = 14'400;
   unsigned replace_seconds = 14'400;
@@ -190,6 +192,45 @@ void add_replace_host(CLI::App& app, Arguments& arguments) {
       "manager or load balancer unless the others have a majority. Nothing is changed on the other hosts.");
 }
 
+void add_add_host(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.add_host;
+  auto* verb = app.add_subcommand("add-host", "a further manager or standby comes to a site that runs");
+  verb->add_option("name", options.host.name, "the new host")->required()->type_name("NAME");
+  add_setup_options(*verb, options.setup);
+  verb->add_option("--role", options.host.role, "CCM_SA_SECONDARY (a manager) or MGMTPOSTGRES_SLAVE (a standby)")
+      ->required()
+      ->type_name("ROLE");
+  verb->add_option("--address", options.host.address, "its address in the site's network")->required();
+  verb->add_option("--address6", options.host.address6, "its IPv6 address beside that one");
+  verb->add_option("--zone", options.host.zone, "its zone");
+  verb->add_option("--vip", options.host.vip, "what a cloud's public floating address leads to on it");
+  verb->add_flag("--yes", options.setup.is_confirmed, "do not ask, neither about its key nor about the plan");
+  verb->add_option("--timeout", arguments.replace_seconds, "seconds to wait for the copy of a database (default 14400)")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->type_name("SECONDS");
+  verb->footer(
+      "Writes it into the site file (comments stay), carries the plan out, and ends when the host does its part. The\n"
+      "site must be as its file says, and healthy. Stopped? The same command, or gemel apply, goes on; gemel "
+      "remove-host\n"
+      "takes it back.");
+}
+
+void add_remove_host(CLI::App& app, Arguments& arguments) {
+  auto& options = arguments.remove_host;
+  auto* verb = app.add_subcommand("remove-host", "a manager or standby leaves a site that goes on; its data is kept");
+  verb->add_option("name", options.host, "the host")->required()->type_name("NAME");
+  add_setup_options(*verb, options.setup);
+  verb->add_flag("--lost", options.is_lost, "it does not answer any more and never will: leave it alone");
+  verb->add_option("--confirm", options.phrase, "the name of a database host again, instead of typing it")
+      ->type_name("NAME");
+  verb->add_flag("--yes", options.setup.is_confirmed,
+                 "do not ask about the plan; a database host's name is asked for still");
+  verb->footer(
+      "Refused for the primary, and for hosts that the site needs. The others stop counting on it first; then it is\n"
+      "stopped, and what it had is moved to /var/lib/gemel-kept. Stopped? The same command goes on; gemel apply takes\n"
+      "the host back.");
+}
+
 void add_wizard(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.wizard;
   auto* verb = app.add_subcommand("wizard", "asks for everything a site needs, then sets it up");
@@ -301,6 +342,8 @@ void add_verbs(CLI::App& app, Arguments& arguments) {
   add_rotate(app, arguments);
   add_destroy(app, arguments);
   add_replace_host(app, arguments);
+  add_add_host(app, arguments);
+  add_remove_host(app, arguments);
   add_wizard(app, arguments);
   app.add_subcommand("ready", "whether this host's manager can serve");
   app.add_subcommand("version", "the version of this program");
@@ -329,6 +372,11 @@ ExitCode run(const CLI::App& app, Arguments& arguments) {
     arguments.replace_host.timeout = std::chrono::seconds(arguments.replace_seconds);
     return run_replace_host(arguments.common, arguments.replace_host);
   }
+  if (app.got_subcommand("add-host")) {
+    arguments.add_host.timeout = std::chrono::seconds(arguments.replace_seconds);
+    return run_add_host(arguments.common, arguments.add_host);
+  }
+  if (app.got_subcommand("remove-host")) return run_remove_host(arguments.common, arguments.remove_host);
   if (app.got_subcommand("convert")) {
     arguments.convert.timeout = std::chrono::seconds(arguments.convert_seconds);
     return run_convert(arguments.common, arguments.convert);

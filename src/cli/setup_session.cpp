@@ -114,9 +114,16 @@ std::expected<void, Refusal> SetupSession::render() {
   return {};
 }
 
-std::expected<void, Refusal> SetupSession::change_site(site::Site site) {
+std::expected<void, Refusal> SetupSession::change_site(site::Site site, std::string leaving) {
   input_.site = std::move(site);
+  input_.leaving = std::move(leaving);
   return render();
+}
+
+std::expected<void, Refusal> SetupSession::forget_key(const std::string& host) {
+  if (auto status = setup::unpin(state_ / "known_hosts", host); !status)
+    return std::unexpected(refusal(status.error()));
+  return {};
 }
 
 std::expected<site::ExchangeStage, Refusal> SetupSession::exchange_stage() const {
@@ -237,6 +244,14 @@ runtime::Task<std::expected<void, Refusal>> SetupSession::carry_out(const site::
 runtime::Task<void> SetupSession::close() {
   if (locked_) co_await locked_->release();
   co_await remote_->close();
+}
+
+std::optional<Refusal> exchange_in_the_way(const SetupSession& session) {
+  const auto stage = session.exchange_stage();
+  if (!stage || *stage == site::ExchangeStage::none) return std::nullopt;
+  return Refusal{ExitCode::refused,
+                 "an exchange of certificates or keys is under way: end it first with \"gemel rotate\"; nothing was "
+                 "changed"};
 }
 
 Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys) {

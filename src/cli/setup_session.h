@@ -58,9 +58,11 @@ class SetupSession {
   [[nodiscard]] std::expected<site::ExchangeStage, Refusal> exchange_stage() const;
   /// Takes it one stage on and renders again: see site::advance_exchange(). Blocks.
   std::expected<site::ExchangeStage, Refusal> advance_exchange(const site::Exchanged& what);
-  /// The same hosts with other settings: renders again. After an error the rendered files may be of either site.
-  /// Blocks.
-  std::expected<void, Refusal> change_site(site::Site site);
+  /// Another site file: renders again. No host may come that was not there at open(). `leaving`: a host that was, and
+  /// is taken out. After an error the rendered files may be of either site. Blocks.
+  std::expected<void, Refusal> change_site(site::Site site, std::string leaving = {});
+  /// The key of a host that is gone is not believed any more. Blocks.
+  std::expected<void, Refusal> forget_key(const std::string& host);
   /// Takes the lock of every host that answers, until close(): before the plan that shall be carried out, and before
   /// any change. `refused` when another run holds one, with who and since when. `verb` stands in what others are told
   /// of this run. Suspends.
@@ -106,6 +108,10 @@ class SetupSession {
 
 /// "  db1 ssh-ed25519 SHA256:…" per key; `invalid` when one is no key.
 Result<std::string> fingerprints(const std::vector<setup::HostKey>& keys);
+
+/// Why the site must not change otherwise now: its certificates or keys are being exchanged, as files of the state
+/// directory say; nothing when it may. Blocks.
+std::optional<Refusal> exchange_in_the_way(const SetupSession& session);
 
 /// What keeps a plan from being carried out, as an exit code; `done` when nothing does.
 ExitCode obstacle_of(const site::Plan& plan);

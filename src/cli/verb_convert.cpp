@@ -44,7 +44,7 @@ ExitCode run_convert(const CommonOptions& common, const ConvertOptions& options)
   }
   const auto session = SetupSession::open(*std::move(site), options.setup);
   if (!session) return give_up(session.error());
-  if (const auto refused = why_no_conversion(**session)) return give_up(*refused);
+  if (const auto refused = exchange_in_the_way(**session)) return give_up(*refused);
   return run_loop(convert_and_close(session->get(), &options, common.use_colour));
 }
 

@@ -8,18 +8,12 @@
 #include "cli/run_loop.h"
 #include "cli/setup_session.h"
 #include "cli/site_file.h"
+#include "cli/stamp.h"
 #include "cli/table.h"
 #include "setup/site_removal.h"
 
 namespace gemel::cli {
 namespace {
-
-/// "2026-12-31T12:00:00.123Z" as a file name.
-std::string stamp_of(std::string time) {
-  time = time.substr(0, 19) + "Z";
-  std::erase_if(time, [](char letter) { return letter == '-' || letter == ':'; });
-  return time;
-}
 
 /// The phrase must be exact, given beforehand or typed.
 bool is_meant(const std::string& phrase, const std::string& given) {
@@ -35,7 +29,7 @@ bool is_meant(const std::string& phrase, const std::string& given) {
 runtime::Task<ExitCode> destroy(SetupSession* session, bool is_confirmed) {
   const auto known = co_await lock_after_asking(session, is_confirmed, "gemel destroy");
   if (!known) co_return known.error();
-  const auto stamp = stamp_of(runtime::wall_now());
+  const auto stamp = now_stamp();
   const auto outcome = co_await setup::remove_site(session->changer(), {&session->site(), session->site_id(), stamp},
                                                    [](const std::string& line) { print(line + "\n"); });
   if (!outcome) {

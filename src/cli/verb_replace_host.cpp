@@ -20,12 +20,6 @@ using setup::Replaceability;
 // The primary gives a silent standby up within seconds; a person who just pulled the plug should not have to try again.
 constexpr auto give_up_limit = std::chrono::seconds(60);
 constexpr auto look_interval = std::chrono::seconds(1);
-// Without a copy of data: a member of the store joins within 11 s, a manager starts within seconds.
-constexpr auto join_limit = std::chrono::minutes(10);
-
-std::chrono::seconds limit_of(const site::Host& host, const ReplaceHostOptions& options) {
-  return host.concepts.database ? options.timeout : std::min<std::chrono::seconds>(options.timeout, join_limit);
-}
 
 /// What keeps the site going meanwhile.
 std::string who_serves(const site::Host& host, const api::SiteSummary& summary) {
@@ -55,18 +49,11 @@ runtime::Task<ExitCode> wait_until_replaceable(SetupSession* session, site::Host
   }
 }
 
-runtime::Task<ExitCode> wait_until_whole(SetupSession* session, site::Host host, std::chrono::seconds limit) {
-  const auto deadline = runtime::boot_now() + limit;
-  std::string missing;
-  while (true) {
-    const auto status = co_await ask_site(session, host.name);
-    missing = status ? setup::missing_redundancy(host, *status) : status.error().to_string();
-    if (missing.empty()) break;
-    if (runtime::boot_now() >= deadline) {
-      complain(missing);
-      co_return ExitCode::timed_out;
-    }
-    co_await runtime::sleep_for(look_interval);
+runtime::Task<ExitCode> end_when_whole(SetupSession* session, site::Host host, std::chrono::seconds limit) {
+  const auto missing = co_await wait_until_whole(session, host, limit);
+  if (!missing.empty()) {
+    complain(missing);
+    co_return ExitCode::timed_out;
   }
   print(host.name +
         (host.concepts.database ? " holds every write; a failover is possible again.\n" : " does its part again.\n"));
@@ -98,10 +85,10 @@ runtime::Task<ExitCode> fill_host(SetupSession* session, const ReplaceHostOption
     }
     auto code = co_await prepare_voter(session, host);
     if (code != ExitCode::done) co_return code;
-    code = co_await carry_out(session, plan, use_colour, {.limit = limit_of(host, *options)});
+    code = co_await carry_out(session, plan, use_colour, {.limit = limit_of(host, options->timeout)});
     if (code != ExitCode::done) co_return code;
   }
-  const auto code = co_await wait_until_whole(session, host, limit_of(host, *options));
+  const auto code = co_await end_when_whole(session, host, limit_of(host, options->timeout));
   co_return code;
 }
 

@@ -1,7 +1,6 @@
 // gemel set: one setting of a site that runs, from the site file to the hosts, and back when the site does not take it
 // well.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "cli/carry_out.h"
 #include "cli/plan_text.h"
@@ -16,16 +15,11 @@ namespace gemel::cli {
 namespace {
 
 constexpr auto health_limit = std::chrono::seconds(60);  // a standby is counted again 2 s after it streams
-constexpr mode_t private_mode = 0600;
 
 /// The site file before and after.
-struct Edit {
-  std::filesystem::path file;
-  mode_t mode = 0644;
+struct Edit : SiteFileEdit {
   site::Setting setting;
-  std::string former_text;
   std::string next_text;
-  site::Site former;
   site::Site next;
 };
 
@@ -49,24 +43,11 @@ class Change {
   bool use_colour_;
 };
 
-/// Only a site that is as its file says and healthy can show whether one setting does it harm.
 runtime::Task<ExitCode> Change::begin() {
-  const auto plan = co_await lock_and_plan_after_asking(session_, is_confirmed_, "gemel set");
-  if (!plan) co_return plan.error();
-  if (is_blocked(*plan)) {
-    show(*plan);
-    complain("this stands in the way; nothing was changed");
-    co_return obstacle_of(*plan);
-  }
-  if (!plan->steps.empty()) {
-    show(*plan);
-    complain("the site is not as its file says: \"gemel apply\" first; nothing was changed");
-    co_return ExitCode::refused;
-  }
-  const auto missing = co_await wait_until_healthy(session_, std::chrono::seconds(0));
-  if (missing.empty()) co_return ExitCode::done;
-  complain(missing + "; mend that first; nothing was changed");
-  co_return ExitCode::refused;
+  const auto locked = co_await lock_after_asking(session_, is_confirmed_, "gemel set");
+  if (!locked) co_return locked.error();
+  const auto code = co_await expect_settled(session_, use_colour_);
+  co_return code;
 }
 
 /// Nothing but the rendered files was changed: they are as before again.
@@ -124,11 +105,8 @@ runtime::Task<ExitCode> Change::change() {
     co_return leave(ExitCode::refused);
   }
   // From here on an interrupted run is gone on with by `gemel apply`, which reads the file.
-  const auto kept = session_->state() / "site.toml.former";
-  auto written = runtime::write_file_durably(kept, edit_->former_text, private_mode);
-  if (written) written = runtime::write_file_durably(edit_->file, edit_->next_text, edit_->mode);
+  const auto written = write_next(*edit_, edit_->next_text, session_->state());
   if (!written) co_return leave(give_up(written.error()));
-  print(fmt::format("The site file as it was: {}\n", kept.string()));
   const auto missing = co_await make_it_so(plan, fmt::format("Setting {} ...", edit_->setting.name()));
   if (!missing.empty()) {
     const auto code = co_await go_back(missing);
@@ -152,34 +130,22 @@ std::expected<Edit, ExitCode> read_edit(const SetOptions& options) {
     complain(setting.error().message + "; nothing was changed");
     return std::unexpected(exit_code_of(setting.error()));
   }
-  Edit edit;
-  edit.setting = *std::move(setting);
-  auto former = read_site_file(options.setup.site_file, "nothing was changed");
-  if (!former) return std::unexpected(former.error());
-  edit.former = *std::move(former);
-  std::error_code error;
-  edit.file = std::filesystem::canonical(options.setup.site_file, error);  // a link stays one
-  struct stat about{};
-  if (error || ::stat(edit.file.c_str(), &about) != 0)
-    return std::unexpected(give_up(Error{ErrorCode::not_found, options.setup.site_file.string(), 0}));
-  edit.mode = about.st_mode & 07777U;
-  const auto text = runtime::read_file(edit.file);
-  if (!text) return std::unexpected(give_up(text.error()));
-  edit.former_text = *text;
+  auto opened = open_site_file(options.setup.site_file, "nothing was changed");
+  if (!opened) return std::unexpected(opened.error());
+  Edit edit{*std::move(opened), *std::move(setting), {}, {}};
   const auto next = site::with_setting(edit.former_text, edit.setting);
   if (!next) {
     complain(next.error().message + "; nothing was changed");
     return std::unexpected(exit_code_of(next.error()));
   }
   edit.next_text = *next;
-  auto parsed = site::parse_site(edit.next_text, options.setup.site_file.string());
-  for (const auto& mistake : parsed.mistakes) complain(mistake.text);
-  if (!parsed.site) {
+  auto parsed = parse_next(edit, edit.next_text);
+  if (!parsed) {
     complain(fmt::format("the site would not be sound with {} = {}; nothing was changed", edit.setting.name(),
                          edit.setting.value));
     return std::unexpected(ExitCode::usage);
   }
-  edit.next = *std::move(parsed.site);
+  edit.next = *std::move(parsed);
   return edit;
 }
 
@@ -195,12 +161,7 @@ ExitCode run_set(const CommonOptions& common, const SetOptions& options) {
   }
   const auto session = SetupSession::open(edit->former, options.setup);
   if (!session) return give_up(session.error());
-  const auto stage = (*session)->exchange_stage();
-  if (stage && *stage != site::ExchangeStage::none) {
-    complain(
-        "an exchange of certificates or keys is under way: end it first with \"gemel rotate\"; nothing was changed");
-    return ExitCode::refused;
-  }
+  if (const auto refused = exchange_in_the_way(**session)) return give_up(*refused);
   Change change(session->get(), &*edit, options.setup.is_confirmed, common.use_colour);
   return run_loop(change.run());
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cli/session.h"
+#include "site/host_entry.h"
 
 namespace gemel::cli {
 
@@ -168,6 +169,27 @@ struct ReplaceHostOptions {
 /// `not_found`: no such host; `refused`: it is not
 /// lost, or the site cannot take it back now; codes of run_apply() afterwards.
 ExitCode run_replace_host(const CommonOptions& common, const ReplaceHostOptions& options);
+
+struct AddHostOptions {
+  SetupOptions setup;
+  site::NewHost host;
+  std::chrono::seconds timeout{std::chrono::hours(4)};  // a copy of a large database takes its time
+};
+/// A host comes to a site that runs: into the site file, then onto the hosts, until it does its part. `usage`: the site
+/// file would have mistakes; `refused`: such a host does not come to a running site, it is in the file otherwise, the
+/// site is not as its file says or not healthy, nobody agreed: the file is as it was. After a step failed, codes of
+/// run_apply(): the file has the host, and doing it again goes on.
+ExitCode run_add_host(const CommonOptions& common, const AddHostOptions& options);
+
+struct RemoveHostOptions {
+  SetupOptions setup;
+  std::string host;
+  std::string phrase;    // a database host's name, typed beforehand; empty: asked for
+  bool is_lost = false;  // it does not answer any more, and never will
+};
+/// A host leaves a site that runs; what it has is kept aside. `not_found`: no such host; `usage`, `refused`: as above.
+/// After anything failed the file still has it: doing it again goes on, and `gemel apply` takes it back.
+ExitCode run_remove_host(const CommonOptions& common, const RemoveHostOptions& options);
 
 struct WizardOptions {
   SetupOptions setup;  // site_file: read when it is there, and written; empty: site.toml in the state directory

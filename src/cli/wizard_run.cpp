@@ -152,7 +152,8 @@ runtime::Task<void> WizardRun::plan() {
   if (is_conversion_asked_ && !is_blocked_ && !is_running(session_->input()))
     co_return fail_with({ExitCode::refused, std::string(nothing_to_convert)});
   is_conversion_ = is_growing(session_->input());
-  if (const auto refused = is_conversion_ ? why_no_conversion(*session_) : std::nullopt) co_return fail_with(*refused);
+  if (const auto refused = is_conversion_ ? exchange_in_the_way(*session_) : std::nullopt)
+    co_return fail_with(*refused);
   text_ = hooks_.plan_width > 0 ? plan_list(name, plan_, hooks_.plan_width) : plan_table(name, plan_, false, false);
   if (is_conversion_) {
     text_ = fmt::format(

@@ -93,14 +93,29 @@ Result<std::set<std::string>> pinned_hosts(const std::filesystem::path& known_ho
   return hosts;
 }
 
+namespace {
+
+Status write_keys(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys) {
+  std::string content;
+  for (const auto& key : keys) content += fmt::format("{} {} {}\n", key.host, key.type, key.key);
+  return runtime::write_file_durably(known_hosts, content, 0600);
+}
+
+}  // namespace
+
 Status pin_anew(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys) {
   auto kept = pinned_keys(known_hosts);
   if (!kept) return std::unexpected(kept.error());
   std::erase_if(*kept, [&](const HostKey& key) { return std::ranges::count(keys, key.host, &HostKey::host) != 0; });
   kept->insert(kept->end(), keys.begin(), keys.end());
-  std::string content;
-  for (const auto& key : *kept) content += fmt::format("{} {} {}\n", key.host, key.type, key.key);
-  return runtime::write_file_durably(known_hosts, content, 0600);
+  return write_keys(known_hosts, *kept);
+}
+
+Status unpin(const std::filesystem::path& known_hosts, const std::string& host) {
+  auto kept = pinned_keys(known_hosts);
+  if (!kept) return std::unexpected(kept.error());
+  std::erase_if(*kept, [&](const HostKey& key) { return key.host == host; });
+  return write_keys(known_hosts, *kept);
 }
 
 Status pin(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys) {

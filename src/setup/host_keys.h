@@ -38,5 +38,7 @@ Result<std::set<std::string>> pinned_hosts(const std::filesystem::path& known_ho
 Status pin(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys);
 /// The same, and forgets the earlier keys of their hosts.
 Status pin_anew(const std::filesystem::path& known_hosts, const std::vector<HostKey>& keys);
+/// Forgets the keys of a host: the next machine of that name is one that was never met. Blocks.
+Status unpin(const std::filesystem::path& known_hosts, const std::string& host);
 
 }  // namespace gemel::setup

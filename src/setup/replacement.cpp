@@ -37,9 +37,12 @@ Replaceability replaceability_of_data(const std::string& host, bool is_reachable
   return {Verdict::wait, fmt::format("{} still counts on {}", summary.primary, host)};
 }
 
-std::string missing_of_data(const std::string& host, const api::SiteSummary& summary) {
+/// A commit waits for so many standbys and no more: beside those a further one streams, and that is its part.
+std::string missing_of_data(const std::string& host, const api::SiteStatus& status) {
+  const auto& summary = status.summary;
   if (summary.primary.empty()) return "no host serves as primary";
-  if (!is_member(host, summary)) return fmt::format("{} does not hold every write yet", host);
+  if (!is_member(host, summary) && !missing_for(site::StepKind::check_database, host, status).empty())
+    return fmt::format("{} does not hold every write yet", host);
   return summary.failover_possible ? "" : summary.reason;
 }
 
@@ -78,7 +81,7 @@ std::string missing_redundancy(const site::Host& host, const api::SiteStatus& st
   if (!missing.empty()) return missing;
   const auto& is = host.concepts;
   look(is.voter, missing_of_voter(host.name, status));
-  look(is.database, missing_of_data(host.name, status.summary));
+  look(is.database, missing_of_data(host.name, status));
   look(is.manager, missing_for(site::StepKind::check_manager, host.name, status));
   look(is.balancer, missing_for(site::StepKind::check_balancer, host.name, status));
   return missing;

@@ -25,8 +25,8 @@ struct Replaceability {
 Replaceability replaceability_of(const site::Host& host, const api::SiteStatus& status);
 
 /// What is still missing until `host` does everything it is for, as a sentence; empty when nothing. A database host
-/// holds every write and a failover is possible; a member of the store runs; a manager gets requests; a balancer
-/// reaches all managers.
+/// holds every write (or streams, beside as many standbys as commits wait for) and a failover is possible; a member of
+/// the store runs; a manager gets requests; a balancer reaches all managers.
 std::string missing_redundancy(const site::Host& host, const api::SiteStatus& status);
 
 /// Makes sure that the host's member of the store joins the others' and never begins one of its own, even when it

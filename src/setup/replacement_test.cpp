@@ -83,6 +83,24 @@ TEST(Replacement, is_over_when_the_host_is_a_member_and_a_failover_is_possible) 
   EXPECT_EQ(missing_redundancy(database("db2"), status), "");
 }
 
+// A commit waits for one standby; the next one streams, and is not in S.
+TEST(Replacement, a_further_standby_does_its_part_by_streaming_beside_one_that_commits_wait_for) {
+  auto status = without_db2();
+  auto& added = status.hosts.emplace_back();
+  added.host = "db3";
+  added.is_reachable = true;
+  added.status.emplace().database.emplace().role = "standby";
+  status.summary.members = {"db1", "db2"};
+  status.summary.failover_possible = true;
+  auto& primary = *status.hosts[1].status;
+  primary.database.emplace().role = "primary";
+  EXPECT_THAT(missing_redundancy(database("db3"), status), testing::HasSubstr("does not hold"));
+  primary.database->standbys.push_back({"db3", true, "0/1", 0});
+  EXPECT_EQ(missing_redundancy(database("db3"), status), "");
+  status.summary.members = {"db1"};
+  EXPECT_THAT(missing_redundancy(database("db3"), status), testing::HasSubstr("does not hold")) << "nobody else does";
+}
+
 api::StoreStatus without_member(const std::string& host) {
   api::StoreStatus store;
   store.has_quorum = true;

@@ -69,17 +69,6 @@ Task<Result<std::string>> run_on(Remote* remote, std::string host, RemoteCommand
   co_return std::string(trim(result->output));
 }
 
-Task<Status> remove_from(Remote* remote, const RemovalInput* input, const site::Host* host) {
-  std::vector<std::string> arguments{input->site->name, kept_directory(input->stamp), std::string(site::firewall_unit),
-                                     std::string(site::firewall_unit_file)};
-  for (auto& rule : site::firewalld_rules(*input->site, *host)) arguments.push_back(std::move(rule));
-  auto command = script_command(remove_script, std::move(arguments));
-  command.limit = stop_limit;
-  const auto removed = co_await run_on(remote, host->name, std::move(command));
-  if (!removed) co_return std::unexpected(removed.error());
-  co_return Status{};
-}
-
 }  // namespace
 
 std::string kept_directory(const std::string& stamp) { return "/var/lib/gemel-kept/" + stamp; }
@@ -93,17 +82,37 @@ std::vector<const site::Host*> removal_order(const site::Site& site) {
   return order;
 }
 
+Task<Result<Remains>> remains_on(Remote* remote, std::string host, std::string site_id) {
+  const auto found = co_await run_on(remote, host, script_command(look_script, {site_id}));
+  if (!found) co_return std::unexpected(found.error());
+  if (*found == "other") co_return Remains::other_sites;
+  if (*found == "ours") co_return Remains::ours;
+  if (*found == "nothing") co_return Remains::nothing;
+  co_return fail(ErrorCode::corrupt, fmt::format("{} does not say what is on it: {}", host, *found));
+}
+
+Task<Status> remove_from(Remote* remote, RemovalInput input, site::Host host) {
+  std::vector<std::string> arguments{input.site->name, kept_directory(input.stamp), std::string(site::firewall_unit),
+                                     std::string(site::firewall_unit_file)};
+  for (auto& rule : site::firewalld_rules(*input.site, host)) arguments.push_back(std::move(rule));
+  auto command = script_command(remove_script, std::move(arguments));
+  command.limit = stop_limit;
+  const auto removed = co_await run_on(remote, host.name, std::move(command));
+  if (!removed) co_return std::unexpected(removed.error());
+  co_return Status{};
+}
+
 Task<Status> remove_site(Remote* remote, RemovalInput input, std::function<void(const std::string&)> on_host) {
   std::vector<const site::Host*> ours;
   for (const auto* host : removal_order(*input.site)) {
-    const auto found = co_await run_on(remote, host->name, script_command(look_script, {input.site_id}));
+    const auto found = co_await remains_on(remote, host->name, input.site_id);
     if (!found) co_return std::unexpected(found.error());
-    if (*found == "other")
+    if (*found == Remains::other_sites)
       co_return fail(ErrorCode::refused, host->name + " belongs to another site; nothing was changed");
-    if (*found == "ours") ours.push_back(host);
+    if (*found == Remains::ours) ours.push_back(host);
   }
   for (const auto* host : ours) {
-    auto removed = co_await remove_from(remote, &input, host);
+    auto removed = co_await remove_from(remote, input, *host);
     if (!removed) co_return removed;
     on_host(fmt::format("{}: stopped; what it had is in {}", host->name, kept_directory(input.stamp)));
   }

@@ -1,6 +1,7 @@
 // Takes a site down for good: stops it on every host and moves what it had aside. Deletes no data.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,6 +24,14 @@ struct RemovalInput {
 /// nothing done) when one cannot be reached, `refused` when one belongs to another site. Later errors leave that host
 /// half done. `on_host` gets a line for each. Suspends. Loop thread.
 runtime::Task<Status> remove_site(Remote* remote, RemovalInput input, std::function<void(const std::string&)> on_host);
+
+/// What a host has of a site.
+enum class Remains : std::uint8_t { nothing, ours, other_sites };
+/// Asks the host. Errors of Remote::run(); `corrupt` for an answer that is none. Suspends.
+runtime::Task<Result<Remains>> remains_on(Remote* remote, std::string host, std::string site_id);
+
+/// One host of it, in the same way. Done again it goes on. Suspends; `input.site` outlives it.
+runtime::Task<Status> remove_from(Remote* remote, RemovalInput input, site::Host host);
 
 /// The hosts in the order in which they are taken down. Pure.
 std::vector<const site::Host*> removal_order(const site::Site& site);

@@ -190,6 +190,19 @@ TEST(HostKeys, are_read_from_a_scan_and_shown_as_ssh_shows_them) {
   EXPECT_FALSE(fingerprint({"db1", "ssh-ed25519", "?"}));
 }
 
+TEST(HostKeys, of_a_host_that_is_gone_are_forgotten_and_no_others) {
+  char name[] = "/tmp/gemel-keys-XXXXXX";
+  ASSERT_NE(mkdtemp(name), nullptr);
+  const auto file = std::filesystem::path(name) / "known_hosts";
+  const HostKey db1{"db1", "ssh-ed25519", "AAAA"}, db2{"db2", "ssh-ed25519", "BBBB"};
+  ASSERT_TRUE(pin(file, {db1, db2}));
+  ASSERT_TRUE(unpin(file, "db1"));
+  EXPECT_EQ(*pinned_keys(file), std::vector{db2});
+  EXPECT_TRUE(unpin(file, "nobody"));
+  EXPECT_EQ(*pinned_keys(file), std::vector{db2});
+  std::filesystem::remove_all(name);
+}
+
 api::SiteStatus healthy() {
   api::SiteStatus status;
   status.summary.primary = "db1";

@@ -34,6 +34,8 @@ class Planner {
   Step check_step(const HostWork& work, StepKind kind) const;
 
   [[nodiscard]] bool waits_for_turn(const HostWork& work, const Step& step) const;
+  [[nodiscard]] bool waits_for_end(const HostWork& work, const Step& step) const;
+  [[nodiscard]] bool is_awaited_by_balancer() const;
   void prepare_hosts();
   void start_voters();
   void start_voters_at_once(const std::vector<HostWork*>& starting);
@@ -48,6 +50,7 @@ class Planner {
   void change_running();
   void change_one(HostWork& work);
   void grow();
+  void close_behind();
 
   std::vector<HostWork*> selected(bool (*matches)(const HostWork&));
   [[nodiscard]] bool is_bootstrapper(const HostWork& work) const { return work.host->name == bootstrapper_; }
@@ -166,10 +169,15 @@ bool Planner::waits_for_turn(const HostWork& work, const Step& step) const {
   return step.kind == StepKind::install_packages && !step.restarts.empty();
 }
 
+/// Requests that were sent to the host that leaves, and what it needs to answer them, go on until nobody sends any.
+bool Planner::waits_for_end(const HostWork& work, const Step& step) const {
+  return !input_.leaving.empty() && work.is_agent_up && step.kind == StepKind::set_firewall;
+}
+
 void Planner::prepare_hosts() {
   for (auto& work : works_) {
     for (const auto& step : work.prepare) {
-      if (waits_for_turn(work, step)) continue;
+      if (waits_for_turn(work, step) || waits_for_end(work, step)) continue;
       const auto id = add(work, step, {});
       if (work.is_agent_up) add_all(running_prepared_, {id});
     }
@@ -231,6 +239,7 @@ void Planner::start_databases() {
     // Without growth a voter was started, and is waited for, before.
     if (work->host->concepts.voter && !growth_) continue;
     auto needs = voters_started_;
+    add_all(needs, running_prepared_);
     add_all(needs, agents_checked_);
     add_all(needs, databases_checked_);
     add_all(needs, block_);
@@ -250,14 +259,22 @@ void Planner::start_others() {
   }
 }
 
+/// Some balancer of the site will send it requests as soon as it is ready. One that runs does so from its turn on.
+bool Planner::is_awaited_by_balancer() const {
+  return std::ranges::any_of(works_, [](const HostWork& work) {
+    return work.host->concepts.balancer && !(work.is_agent_up && work.must_restart_agent);
+  });
+}
+
 void Planner::start_managers() {
+  const auto check = is_awaited_by_balancer() ? manager_check_ : StepKind::check_lone_manager;
   for (const auto* work :
        selected([](const HostWork& each) { return each.host->concepts.manager && !each.is_manager_up; })) {
     auto needs = databases_checked_;
     add_all(needs, agents_checked_);
     add_all(needs, managers_checked_);
     add(*work, unit_step(*work, StepKind::start_manager), needs);
-    managers_checked_.push_back(add(*work, check_step(*work, manager_check_), {}));
+    managers_checked_.push_back(add(*work, check_step(*work, check), {}));
   }
 }
 
@@ -355,6 +372,15 @@ void Planner::grow() {
   start_databases();
 }
 
+/// After everything else: nobody speaks to the host that leaves any more.
+void Planner::close_behind() {
+  const auto needs = block_;
+  for (const auto& work : works_) {
+    for (const auto& step : work.prepare)
+      if (waits_for_end(work, step)) add(work, step, needs);
+  }
+}
+
 Plan Planner::make() {
   prepare_hosts();
   if (growth_) {
@@ -374,6 +400,7 @@ Plan Planner::make() {
     check_balancers();
     check_new_ones();
     change_running();
+    close_behind();
   }
   plan_.problems = problems_of(input_);
   return std::move(plan_);

@@ -74,6 +74,7 @@ struct PlanInput {
   SiteFacts facts;
   std::vector<LocalPackage> packages;  // may be empty when ours are installed already
   std::vector<Problem> findings;       // of what was looked at before any host was asked
+  std::string leaving;  // a host that the site file has no more, and that is taken out of the running site
 };
 
 /// Total: never fails. A host that cannot be reached has a problem and no steps; nobody waits for its steps.
@@ -87,6 +88,9 @@ struct PlanInput {
 /// A voter that comes to a store that runs joins by itself, one after the other. A site that grows from one database
 /// host (growth.h): voters, then the database is told all but its future standbys, then the managers and balancers;
 /// when all of them come to the floating address, the database is told the rest, and the standbys are started.
+///
+/// A manager that comes to balancers that run must be ready by itself; they are told of it in their turn, and then send
+/// it requests. When a host leaves, the packet filters are closed to it last: until then somebody may be on it.
 Plan make_plan(const PlanInput& input);
 
 /// The part of a plan that is one host's: its steps, each needing only those of its own, and its problems.

@@ -234,6 +234,25 @@ Problem unreached(const Host& host, const HostFacts* facts) {
   return problem;
 }
 
+/// A host that is deleted from the site file only would go on with what it has, and others would be told to cut it off.
+std::vector<Problem> problems_of_hosts_left_out(const PlanInput& input) {
+  std::vector<Problem> problems;
+  std::set<std::string> left_out;
+  for (const auto& [name, facts] : input.facts) {
+    if (facts.site_id != input.manifest.site_id || !facts.running_units.contains(std::string(agent_unit))) continue;
+    for (const auto& [member, fact] : facts.members) {
+      const bool is_known = std::ranges::count(input.site.hosts, member, &Host::name) != 0;
+      if (is_known || member == input.leaving || !left_out.insert(member).second) continue;
+      problems.push_back(
+          {ProblemCode::host_left_out, name, true,
+           fmt::format("the running site has a host {}, and the site file has none", member),
+           "nobody would have stopped it, and it may hold the newest data",
+           fmt::format("put it back into the site file, and take it out with \"gemel remove-host {}\"", member)});
+    }
+  }
+  return problems;
+}
+
 }  // namespace
 
 std::vector<Problem> problems_of(const PlanInput& input) {
@@ -250,6 +269,8 @@ std::vector<Problem> problems_of(const PlanInput& input) {
   }
   if (const auto growth = growth_of(input)) {
     for (auto& problem : problems_of_growth(input, *growth)) problems.push_back(std::move(problem));
+  } else {
+    for (auto& problem : problems_of_hosts_left_out(input)) problems.push_back(std::move(problem));
   }
   for (auto& problem : problems_of_timers(input)) problems.push_back(std::move(problem));
   problems.insert(problems.end(), input.findings.begin(), input.findings.end());

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "site/toml_reader.h"
+#include "site/toml_text.h"
 
 namespace gemel::site {
 namespace {
@@ -47,8 +48,8 @@ constexpr std::array<Way, 12> ways{{
     {"site.name", "a site of another name is another site: \"gemel destroy\", then \"gemel apply\""},
     {"site.id", "a site of another id is another site: \"gemel destroy\", then \"gemel apply\""},
     {"host.",
-     "\"gemel replace-host\" takes a host that was installed anew, \"gemel convert\" gives the hosts of a "
-     "standalone site new roles"},
+     "\"gemel add-host\" and \"gemel remove-host\" change which hosts there are, \"gemel replace-host\" takes one that "
+     "was installed anew, \"gemel convert\" gives the hosts of a standalone site new roles"},
     {"network.vip", address_way},
     {"network.subnets", address_way},
     {"network.interface", address_way},
@@ -98,30 +99,6 @@ std::optional<std::string> toml_value(KeyKind kind, const std::string& value) {
   const auto list = fmt::format("[{}]", fmt::join(words, ", "));
   if (is(list, toml::node_type::array)) return list;
   return std::nullopt;
-}
-
-/// Where a position of the parser, which counts letters, is in the text, which has bytes.
-std::optional<std::size_t> offset_of(const std::string& text, toml::source_position position) {
-  std::size_t at = 0;
-  for (unsigned line = 1; line < position.line; ++line) {
-    at = text.find('\n', at);
-    if (at == std::string::npos) return std::nullopt;
-    ++at;
-  }
-  for (unsigned column = 1; column < position.column; ++column) {
-    if (at >= text.size()) return std::nullopt;
-    ++at;
-    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) ++at;
-  }
-  return at;
-}
-
-/// The beginning of the line after the one that holds `at`; adds the line's end when it has none.
-std::size_t next_line(std::string& text, std::size_t at) {
-  const auto end = text.find('\n', at);
-  if (end != std::string::npos) return end + 1;
-  text += '\n';
-  return text.size();
 }
 
 std::optional<std::string> edited(std::string text, const toml::table& document, const Setting& setting) {
