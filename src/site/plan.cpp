@@ -46,6 +46,8 @@ class Planner {
   void change_databases();
   void change_running();
   void change_one(HostWork& work);
+  /// How it is seen that a manager does its part, in order.
+  [[nodiscard]] std::vector<Step> manager_checks(const HostWork& work) const;
   void grow();
 
   std::vector<HostWork*> selected(bool (*matches)(const HostWork&));
@@ -73,7 +75,7 @@ Planner::Planner(const PlanInput& input) : input_(input), growth_(growth_of(inpu
     const auto found = input.facts.find(host.name);
     if (found != input.facts.end() && found->second.is_reachable) works_.push_back(work_of(input, host, growth_));
   }
-  if (!input.site.hosts.empty())
+  if (!input.site.hosts.empty() && !input.site.database.external)
     bootstrapper_ = host_config(input.site, "", input.site.hosts.front()).bootstrapper().name;
   if (std::ranges::none_of(input.site.hosts, [](const Host& host) { return host.concepts.balancer; }))
     manager_check_ = StepKind::check_lone_manager;
@@ -154,6 +156,17 @@ Step Planner::check_step(const HostWork& work, StepKind kind) const {
       return step;
     }
   }
+}
+
+std::vector<Step> Planner::manager_checks(const HostWork& work) const {
+  std::vector<Step> checks;
+  // What a provider refuses only the manager itself can tell; the balancers see no more than that it is not ready.
+  if (input_.site.database.external && manager_check_ != StepKind::check_lone_manager) {
+    checks.push_back(check_step(work, StepKind::check_lone_manager));
+    checks.back().id = work.host->name + "/database-reached";
+  }
+  checks.push_back(check_step(work, manager_check_));
+  return checks;
 }
 
 /// Files and packages of a host whose agent runs wait for its turn: they, or what reads them, interrupt something.
@@ -256,7 +269,7 @@ void Planner::start_managers() {
     add_all(needs, agents_checked_);
     add_all(needs, managers_checked_);
     add(*work, unit_step(*work, StepKind::start_manager), needs);
-    managers_checked_.push_back(add(*work, check_step(*work, manager_check_), {}));
+    for (auto& check : manager_checks(*work)) managers_checked_.push_back(add(*work, std::move(check), {}));
   }
 }
 
@@ -301,7 +314,8 @@ void Planner::change_one(HostWork& work) {
     next(unit_step(work, StepKind::restart_manager));
   else if (work.must_enable_manager)
     next(unit_step(work, StepKind::start_manager));
-  if (restarted.contains(std::string(manager_unit))) next(check_step(work, manager_check_));
+  if (restarted.contains(std::string(manager_unit)))
+    for (auto& check : manager_checks(work)) next(std::move(check));
   if (concepts.balancer && restarted.contains(std::string(agent_unit)))
     next(check_step(work, StepKind::check_balancer));
   if (!newest.empty()) block_ = {newest};
