@@ -10,6 +10,7 @@
 #include "runtime/test_certificates.h"
 #include "runtime/test_loop.h"
 #include "setup/database_login.h"
+#include "setup/host_facts_script.h"
 #include "site/external_database.h"
 #include "site/test_sites.h"
 #include "support/local_postgres.h"
@@ -87,6 +88,24 @@ TEST_F(DatabaseLoginContract, says_what_is_wrong) {
   EXPECT_THAT(refusal(), HasSubstr("may not make tables"));
   for (const auto& entry : std::filesystem::directory_iterator("/run"))
     EXPECT_FALSE(entry.path().filename().string().starts_with("gemel-login.")) << "the password is left there";
+}
+
+/// What the questions before a plan find out of the endpoint, asked of this very host.
+TEST_F(DatabaseLoginContract, the_facts_say_whether_the_endpoint_is_reached) {
+  const auto unreached = [&](const std::string& host, std::uint16_t port) {
+    site_.database.external->host = host;
+    site_.database.external->port = port;
+    site_.hosts.resize(1);  // nobody else is asked for
+    runtime::CommandResult result;
+    loop_.run(run_here(facts_command(site_, {}, site_.hosts[0]), "/dev/null", &result));
+    const auto facts = parse_facts(result.output);
+    EXPECT_TRUE(facts) << result.output;
+    return facts ? facts->unreached : std::string("(no facts)");
+  };
+  EXPECT_THAT(unreached("127.0.0.1", postgres_.port()), IsEmpty());
+  EXPECT_THAT(unreached("localhost", postgres_.port()), IsEmpty());
+  EXPECT_EQ(unreached("127.0.0.1", testing_support::free_port()), "Connection refused");
+  EXPECT_EQ(unreached("no-such-name.invalid", postgres_.port()), "its name is not known here");
 }
 
 }  // namespace

@@ -412,6 +412,8 @@ TEST(ExternalPlan, no_running_site_is_led_to_another_database) {
   auto plan = make_plan(input);
   EXPECT_THAT(codes(plan), Contains(ProblemCode::other_database));
   EXPECT_THAT(sentence_of(plan.problems[0]), AllOf(HasSubstr("the site's own database"), HasSubstr("gemel destroy")));
+  for (auto& [name, facts] : input.facts) facts.running_units.erase(std::string(manager_unit));
+  EXPECT_THAT(codes(make_plan(input)), Contains(ProblemCode::other_database)) << "it would begin empty all the same";
   // And back.
   for (auto& [name, facts] : own.facts) {
     facts.endpoint = "db.example.org:5433";
