@@ -189,9 +189,10 @@ bool is_external(const Hosts& hosts) {
 SiteSummary summarise_external(const Hosts& hosts) {
   SiteSummary summary;
   summary.reason_code = "external";
-  std::size_t reached = 0;
+  std::size_t reached = 0, asked = 0;
   for (const auto& host : hosts) {
     if (!host.status || !host.status->manager) continue;
+    ++asked;
     const auto& manager = *host.status->manager;
     summary.database = manager.database;
     if (manager.is_database_reached) {
@@ -205,7 +206,9 @@ SiteSummary summarise_external(const Hosts& hosts) {
   summary.reason = fmt::format("the database{}{} is external: its provider sees to failovers",
                                summary.database.empty() ? "" : " ", summary.database);
   add_host_problems(hosts, summary.problems);
-  summary.health = reached == 0 ? "down" : summary.problems.empty() ? "healthy" : "degraded";
+  // Agents that are silent say nothing of their managers, which may serve all the same.
+  const bool is_down = asked > 0 && reached == 0;
+  summary.health = is_down ? "down" : summary.problems.empty() ? "healthy" : "degraded";
   if (std::ranges::none_of(hosts, &HostEntry::is_reachable)) {
     summary.reason_code = "unknown";
     summary.reason = "no agent answered: nothing is known";

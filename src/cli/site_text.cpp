@@ -77,16 +77,21 @@ bool is_external(const SiteStatus& site) {
 /// "external, db.example.org:5432; reached by ccm1, not by ccm2"
 Cell external_database(const SiteStatus& site) {
   std::vector<std::string> reached, missed;
+  bool is_complete = true;
   for (const auto& host : site.hosts) {
     if (!has_duty(host, "manager")) continue;
-    const bool is_reached = host.status && host.status->manager && host.status->manager->is_database_reached;
-    (is_reached ? reached : missed).push_back(host.host);
+    if (!host.status || !host.status->manager) {
+      is_complete = false;
+    } else {
+      (host.status->manager->is_database_reached ? reached : missed).push_back(host.host);
+    }
   }
   std::string text = "external";
   if (!site.summary.database.empty()) text += ", " + printable(site.summary.database);
+  if (reached.empty() && missed.empty()) return {text + "; nobody says whether it is reached", Colour::warning};
   if (reached.empty()) return {text + "; reached by no manager", Colour::bad};
   text += "; reached by " + join(reached, " and ");
-  if (missed.empty()) return {text, Colour::good};
+  if (missed.empty()) return {text, is_complete ? Colour::good : Colour::warning};
   return {text + ", not by " + join(missed, " and "), Colour::warning};
 }
 

@@ -111,6 +111,8 @@ TEST(SiteText, shows_an_external_database_and_who_reaches_it) {
   EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; reached by ccm1, not by ccm2\n"));
   site.hosts[0].status->manager->is_database_reached = false;
   EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; reached by no manager\n"));
+  for (const auto* host : {"ccm1", "ccm2"}) api::testing::silence(site, host);
+  EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; nobody says whether it is reached\n"));
 }
 
 TEST(SiteText, prints_events) {
