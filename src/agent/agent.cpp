@@ -59,6 +59,8 @@ Task<Status> Agent::start() {
               fmt::format("gemeld {} starts on {} ({})", GEMEL_VERSION, config_.self_name, config_.self().role));
   if (const auto status = start_voter(); !status) co_return status;
   if (const auto status = start_balancer(); !status) co_return status;
+  if (config_.database.external && config_.self().concepts.manager)
+    manager_ = std::make_unique<ManagerWatch>(executor_, config_);
   if (config_.self().concepts.database) {
     if (const auto status = co_await start_database(); !status) co_return status;
   }
@@ -158,6 +160,7 @@ api::HostStatus Agent::status() const {
     if (std::ranges::count(silent, status.host) == 0) silent.push_back(status.host);
   }
   if (balancer_) status.balancer = balancer_->describe();
+  if (manager_) status.manager = manager_->describe();
   return status;
 }
 
@@ -186,6 +189,7 @@ Task<void> Agent::stop() {
   events_.add(runtime::LogLevel::info, "stop", "gemeld stops");
   if (database_) co_await database_->stop(std::chrono::seconds(15));
   for (auto& server : servers_) co_await server->stop(std::chrono::milliseconds(500));
+  if (manager_) co_await manager_->stop();
   if (balancer_) co_await balancer_->stop();
   if (voter_) co_await voter_->stop();
   co_await tasks_.stop(std::chrono::seconds(1));

@@ -10,6 +10,7 @@
 #include "agent/endpoint.h"
 #include "agent/event_log.h"
 #include "agent/input_ring.h"
+#include "agent/manager_watch.h"
 #include "agent/voter_role.h"
 #include "runtime/http_server.h"
 #include "site/host_config.h"
@@ -46,6 +47,7 @@ class Agent {
   std::unique_ptr<DatabaseNode> database_;
   std::unique_ptr<VoterRole> voter_;
   std::unique_ptr<BalancerRole> balancer_;
+  std::unique_ptr<ManagerWatch> manager_;
   EndpointSource source_;
   std::vector<std::unique_ptr<runtime::HttpServer>> servers_;
   runtime::TaskScope tasks_;

@@ -33,7 +33,7 @@ std::optional<std::string> asking_host(const EndpointSource& source, const Peer&
 
 HttpResponse denied() { return runtime::problem(403, "denied", "this certificate may not ask for that"); }
 HttpResponse no_database() {
-  return runtime::problem(409, "not_database", "this host has no database; ask a database host");
+  return runtime::problem(409, "not_database", "this host has no database; ask a database host, if the site has one");
 }
 HttpResponse invalid(const std::string& detail) { return runtime::problem(400, "invalid", detail); }
 

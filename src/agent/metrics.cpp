@@ -118,6 +118,10 @@ std::string metrics_text(const api::HostStatus& status, const core::State* state
                  {{"server", backend.host}});
     }
   }
+  if (status.manager) {
+    page.gauge("gemel_manager_database_reached", "1 when this host's manager reaches the external database",
+               status.manager->is_database_reached ? 1 : 0);
+  }
   if (status.database) add_database(page, status);
   if (state != nullptr)
     page.gauge("gemel_postgres_write_probe_age_seconds", "Since the last answered write probe; 0: fresh",

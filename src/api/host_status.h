@@ -89,6 +89,14 @@ struct BalancerStatus {
   std::vector<BackendStatus> backends;
 };
 
+/// A manager as its own host sees it. Only where the database is external: nobody else of the site speaks to that.
+struct ManagerStatus {
+  std::string database;  // the endpoint, as the host is configured
+  bool is_answering = false;
+  bool is_database_reached = false;  // at the manager's last question, at most a second old
+  std::string reason;                // why not; empty when it is
+};
+
 struct HostStatus {
   std::string api_version = "v1";
   std::string host;
@@ -102,6 +110,7 @@ struct HostStatus {
   std::optional<DatabaseStatus> database;  // database hosts
   std::optional<StoreStatus> store;        // hosts with a client of etcd
   std::optional<BalancerStatus> balancer;  // balancer hosts
+  std::optional<ManagerStatus> manager;    // manager hosts of a site with an external database
   std::vector<HistoryStatus> history;
 };
 

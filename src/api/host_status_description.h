@@ -19,9 +19,10 @@ BOOST_DESCRIBE_STRUCT(HistoryStatus, (), (epoch, host, is_complete, timeline, sw
 BOOST_DESCRIBE_STRUCT(StoreStatus, (), (voters, reachable, leader, has_quorum, silent))
 BOOST_DESCRIBE_STRUCT(BackendStatus, (), (host, state, sessions))
 BOOST_DESCRIBE_STRUCT(BalancerStatus, (), (is_running, backends))
+BOOST_DESCRIBE_STRUCT(ManagerStatus, (), (database, is_answering, is_database_reached, reason))
 BOOST_DESCRIBE_STRUCT(HostStatus, (),
                       (api_version, host, role, zone, version, time, uptime_seconds, problems, record, database, store,
-                       balancer, history))
+                       balancer, manager, history))
 BOOST_DESCRIBE_STRUCT(PhaseTime, (), (phase, ms))
 BOOST_DESCRIBE_STRUCT(Event, (), (id, time, host, level, rule, message, epoch, phases))
 

@@ -65,6 +65,22 @@ inline SiteStatus sample_site() {
   return site;
 }
 
+/// Two managers and a balancer; the database is somebody else's, and both managers reach it.
+inline SiteStatus external_site() {
+  auto site = sample_site();
+  std::erase_if(site.hosts, [](const HostEntry& host) { return host.host.starts_with("db"); });
+  for (auto& host : site.hosts) {
+    std::erase(host.duties, "voter");
+    host.status->record.reset();
+    host.status->store.reset();
+    if (host.host != "lb1")
+      host.status->manager = ManagerStatus{
+          .database = "db.example.org:5432", .is_answering = true, .is_database_reached = true, .reason = ""};
+  }
+  site.summary = summarise(site.hosts);
+  return site;
+}
+
 /// The agent of this host no longer answers.
 inline void silence(SiteStatus& site, const std::string& name) {
   for (auto& host : site.hosts) {

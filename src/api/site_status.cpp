@@ -12,8 +12,8 @@ namespace gemel::api {
 
 BOOST_DESCRIBE_STRUCT(HostEntry, (), (host, role, duties, address, zone, is_reachable, error, status))
 BOOST_DESCRIBE_STRUCT(SiteSummary, (),
-                      (health, primary, epoch, revision, members, state, holder, pause, lag_bytes, failover_possible,
-                       reason_code, reason, problems))
+                      (health, primary, database, epoch, revision, members, state, holder, pause, lag_bytes,
+                       failover_possible, reason_code, reason, problems))
 BOOST_DESCRIBE_STRUCT(SiteStatus, (), (api_version, site, time, summary, hosts))
 
 namespace {
@@ -181,9 +181,46 @@ std::string choose_primary(const std::vector<std::string>& primaries, const Reco
   return primaries.empty() ? std::string{} : primaries.front();
 }
 
+bool is_external(const Hosts& hosts) {
+  return std::ranges::none_of(hosts, [](const HostEntry& host) { return has_duty(host, "database"); });
+}
+
+/// Nobody of the site serves the database: what counts is whether the managers reach it.
+SiteSummary summarise_external(const Hosts& hosts) {
+  SiteSummary summary;
+  summary.reason_code = "external";
+  std::size_t reached = 0, asked = 0;
+  for (const auto& host : hosts) {
+    if (!host.status || !host.status->manager) continue;
+    ++asked;
+    const auto& manager = *host.status->manager;
+    summary.database = manager.database;
+    if (manager.is_database_reached) {
+      ++reached;
+    } else {
+      summary.problems.push_back(fmt::format("{}: {}{}", host.host,
+                                             manager.is_answering ? "its manager does not reach the database: " : "",
+                                             manager.reason));
+    }
+  }
+  summary.reason = fmt::format("the database{}{} is external: its provider sees to failovers",
+                               summary.database.empty() ? "" : " ", summary.database);
+  add_host_problems(hosts, summary.problems);
+  // Agents that are silent say nothing of their managers, which may serve all the same.
+  const bool is_down = asked > 0 && reached == 0;
+  summary.health = is_down ? "down" : summary.problems.empty() ? "healthy" : "degraded";
+  if (std::ranges::none_of(hosts, &HostEntry::is_reachable)) {
+    summary.reason_code = "unknown";
+    summary.reason = "no agent answered: nothing is known";
+    summary.health = "unknown";
+  }
+  return summary;
+}
+
 }  // namespace
 
 SiteSummary summarise(const std::vector<HostEntry>& hosts) {
+  if (is_external(hosts)) return summarise_external(hosts);
   SiteSummary summary;
   const auto* record = newest_record(hosts);
   const auto* store = best_store(hosts);

@@ -25,10 +25,12 @@ struct HostEntry {
 };
 
 /// What a person wants to know first. `reason_code` is stable: possible, unknown, no_record, paused, no_quorum,
-/// no_second_copy, no_candidate, standalone (one database host, and meant to be so).
+/// no_second_copy, no_candidate, standalone (one database host, and meant to be so), external (no database host: the
+/// provider sees to failovers; epoch, members and holder say nothing then).
 struct SiteSummary {
   std::string health;       // healthy, degraded, down (nobody serves), unknown (no agent answered)
   std::string primary;      // the host that serves writes now; empty: none known
+  std::string database;     // an external database's endpoint; empty: the site has database hosts, or none is known
   std::uint64_t epoch = 0;  // of the newest record any agent knows
   std::int64_t revision = 0;
   std::vector<std::string> members;  // hosts that hold every acknowledged write

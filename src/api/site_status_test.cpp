@@ -35,6 +35,39 @@ TEST(SiteStatus, a_standalone_site_is_healthy_and_says_that_nobody_takes_over) {
   EXPECT_THAT(summary.reason, HasSubstr("gemel convert"));
 }
 
+TEST(SiteStatus, an_external_database_is_what_the_managers_reach) {
+  auto site = testing::external_site();
+  EXPECT_EQ(site.summary.health, "healthy");
+  EXPECT_EQ(site.summary.reason_code, "external");
+  EXPECT_EQ(site.summary.database, "db.example.org:5432");
+  EXPECT_THAT(site.summary.reason, HasSubstr("db.example.org:5432 is external"));
+  EXPECT_TRUE(site.summary.problems.empty());
+  EXPECT_FALSE(site.summary.failover_possible);
+  EXPECT_EQ(parse_site_status(to_json(site))->summary.database, "db.example.org:5432");
+  EXPECT_TRUE(parse_site_status(to_json(site))->hosts[0].status->manager->is_database_reached);
+
+  const auto lose = [&](std::size_t manager, bool is_answering) {
+    auto& status = *site.hosts[manager].status->manager;
+    status.is_answering = is_answering;
+    status.is_database_reached = false;
+    status.reason = is_answering ? "no answer for 3.0 s: certificate verify failed" : "its manager does not answer";
+    return summarise(site.hosts);
+  };
+  auto summary = lose(1, true);
+  EXPECT_EQ(summary.health, "degraded");
+  EXPECT_THAT(
+      summary.problems,
+      Contains("ccm2: its manager does not reach the database: no answer for 3.0 s: certificate verify failed"));
+  summary = lose(0, false);
+  EXPECT_EQ(summary.health, "down");
+  EXPECT_THAT(summary.problems, Contains("ccm1: its manager does not answer"));
+  for (const auto* host : {"ccm1", "ccm2"}) testing::silence(site, host);
+  EXPECT_EQ(summarise(site.hosts).health, "degraded") << "whether the managers serve, nobody has said";
+  testing::silence(site, "lb1");
+  EXPECT_EQ(summarise(site.hosts).health, "unknown");
+  EXPECT_EQ(summarise(site.hosts).reason_code, "unknown");
+}
+
 TEST(SiteStatus, says_no_failover_without_a_majority_of_voters) {
   auto site = testing::sample_site();
   for (auto& host : site.hosts)

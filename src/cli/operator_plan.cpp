@@ -1,6 +1,7 @@
 #include "cli/operator_plan.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace gemel::cli {
 namespace {
@@ -8,6 +9,14 @@ namespace {
 using Refused = std::unexpected<Refusal>;
 
 Refused refuse(ExitCode code, std::string reason) { return Refused(Refusal{code, std::move(reason)}); }
+
+/// For whatever only database hosts can do.
+std::optional<Refusal> why_nothing_to_do(const api::SiteStatus& site) {
+  const auto& summary = site.summary;
+  if (summary.reason_code == "unknown") return Refusal{ExitCode::unreachable, summary.reason};
+  if (summary.reason_code == "external") return Refusal{ExitCode::refused, summary.reason};
+  return std::nullopt;
+}
 
 HostOrRefusal database_host(const api::SiteStatus& site, const std::string& name) {
   const auto host = std::ranges::find(site.hosts, name, &api::HostEntry::host);
@@ -19,7 +28,7 @@ HostOrRefusal database_host(const api::SiteStatus& site, const std::string& name
 }  // namespace
 
 HostOrRefusal plan_pause(const api::SiteStatus& site, const std::string& host) {
-  if (site.summary.reason_code == "unknown") return refuse(ExitCode::unreachable, site.summary.reason);
+  if (const auto reason = why_nothing_to_do(site)) return std::unexpected(*reason);
   if (!host.empty()) return database_host(site, host);
   if (site.summary.primary.empty())
     return refuse(ExitCode::refused, "no host serves as primary now: only a serving primary can be paused");
@@ -27,14 +36,14 @@ HostOrRefusal plan_pause(const api::SiteStatus& site, const std::string& host) {
 }
 
 HostOrRefusal plan_resume(const api::SiteStatus& site, const std::string& host) {
-  if (site.summary.reason_code == "unknown") return refuse(ExitCode::unreachable, site.summary.reason);
+  if (const auto reason = why_nothing_to_do(site)) return std::unexpected(*reason);
   if (!host.empty()) return database_host(site, host);
   if (site.summary.state != "paused") return refuse(ExitCode::refused, "the site is not paused");
   return site.summary.holder;
 }
 
 HostOrRefusal plan_force(const api::SiteStatus& site, const std::string& host, const std::string& self) {
-  if (site.summary.reason_code == "unknown") return refuse(ExitCode::unreachable, site.summary.reason);
+  if (const auto reason = why_nothing_to_do(site)) return std::unexpected(*reason);
   const auto target = database_host(site, host.empty() ? self : host);
   if (!target && host.empty())
     return refuse(ExitCode::usage, "this host has no database: name the one that shall take over with --host");

@@ -26,6 +26,16 @@ api::SiteStatus paused() {
   return site;
 }
 
+TEST(OperatorPlan, nothing_of_the_kind_is_done_with_an_external_database) {
+  const auto site = api::testing::external_site();
+  for (const auto& refused : {plan_pause(site, ""), plan_pause(site, "ccm1"), plan_resume(site, ""),
+                              plan_force(site, "", "ccm1"), plan_force(site, "ccm2", "ccm1")}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ExitCode::refused);
+    EXPECT_THAT(refused.error().reason, HasSubstr("db.example.org:5432 is external"));
+  }
+}
+
 TEST(OperatorPlan, asks_the_primary_for_a_pause) {
   EXPECT_EQ(plan_pause(api::testing::sample_site(), ""), "db1");
   EXPECT_EQ(plan_pause(api::testing::sample_site(), "db2"), "db2") << "whoever was named says what is wrong with it";

@@ -141,6 +141,7 @@ std::string ports_aws(const site::Site& site) {
                      {"Properties", {{"GroupDescription", group_text(site, party)}, {"VpcId", {{"Ref", "VpcId"}}}}}};
   }
   for (const auto& rule : site::port_rules(site)) {
+    if (!is_inside(rule.to)) continue;  // an external database's own group is its provider's
     for (const auto& protocol : aws_protocols(rule)) {
       const auto suffix = protocol.name == "icmpv6" ? "V6" : "";
       resources[logical_name(rule.id) + suffix] = aws_rule(rule, protocol);
@@ -166,6 +167,7 @@ std::string ports_openstack(const site::Site& site) {
                        {"description", group_text(site, party)}}}};
   }
   for (const auto& rule : site::port_rules(site)) {
+    if (!is_inside(rule.to)) continue;  // an external database's own group is its provider's
     for (const auto& protocol : heat_protocols(rule)) {
       auto name = rule.id + (protocol.family == "IPv6" ? "_v6" : "");
       std::ranges::replace(name, '.', '_');

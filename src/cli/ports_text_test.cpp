@@ -48,6 +48,15 @@ TEST(PortsText, aws_rules_name_groups_and_open_nothing_to_the_world) {
   EXPECT_THAT(template_text, Not(HasSubstr("0.0.0.0/0")));
 }
 
+TEST(PortsText, an_external_database_is_a_row_and_no_group_of_ours) {
+  const auto site = *site::parse_site(site::test::external_site(), "site.toml").site;
+  const auto table = ports_table(site, true, false);
+  EXPECT_THAT(table, HasSubstr("external.postgres.manager"));
+  EXPECT_THAT(table, HasSubstr("5433/tcp"));
+  EXPECT_THAT(ports_aws(site), Not(HasSubstr("External")));
+  EXPECT_THAT(ports_openstack(site), Not(HasSubstr("external")));
+}
+
 TEST(PortsText, openstack_rules_are_for_both_families_between_hosts) {
   const auto value = boost::json::parse(ports_openstack(good_site()));
   EXPECT_EQ(text(value, "/resources/voter_etcd_peer_voter/properties/remote_group/get_resource"), "\"voter_group\"");

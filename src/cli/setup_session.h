@@ -24,12 +24,12 @@ namespace gemel::cli {
 /// The mission's messages around carrying a plan out, word for word.
 inline constexpr std::string_view configuring_message = "Configuring CCM HA ...";
 inline constexpr std::string_view configured_message = "Configured CCM HA successfully";
-/// The same without what a standalone site has not.
+/// The same without what a site that is not highly available has not.
 inline std::string_view configuring_message_of(const site::Site& site) {
-  return site.is_standalone() ? "Configuring CCM ..." : configuring_message;
+  return site.is_highly_available() ? configuring_message : "Configuring CCM ...";
 }
 inline std::string_view configured_message_of(const site::Site& site) {
-  return site.is_standalone() ? "Configured CCM successfully" : configured_message;
+  return site.is_highly_available() ? configured_message : "Configured CCM successfully";
 }
 
 /// Why the setup cannot go on: for the exit status, and for a person.

@@ -70,6 +70,31 @@ Cell state_of(const SiteStatus& site, const HostEntry& host) {
   return result;
 }
 
+bool is_external(const SiteStatus& site) {
+  return std::ranges::none_of(site.hosts, [](const HostEntry& host) { return has_duty(host, "database"); });
+}
+
+/// "external, db.example.org:5432; reached by ccm1, not by ccm2"
+Cell external_database(const SiteStatus& site) {
+  std::vector<std::string> reached, missed;
+  bool is_complete = true;
+  for (const auto& host : site.hosts) {
+    if (!has_duty(host, "manager")) continue;
+    if (!host.status || !host.status->manager) {
+      is_complete = false;
+    } else {
+      (host.status->manager->is_database_reached ? reached : missed).push_back(host.host);
+    }
+  }
+  std::string text = "external";
+  if (!site.summary.database.empty()) text += ", " + printable(site.summary.database);
+  if (reached.empty() && missed.empty()) return {text + "; nobody says whether it is reached", Colour::warning};
+  if (reached.empty()) return {text + "; reached by no manager", Colour::bad};
+  text += "; reached by " + join(reached, " and ");
+  if (missed.empty()) return {text, is_complete ? Colour::good : Colour::warning};
+  return {text + ", not by " + join(missed, " and "), Colour::warning};
+}
+
 /// Lag of a standby as the primary sees it.
 std::string lag_of(const SiteStatus& site, const std::string& name) {
   for (const auto& host : site.hosts) {
@@ -103,7 +128,9 @@ void add_wide_cells(const HostEntry& host, std::vector<Cell>& row) {
 
 Table host_table(const SiteStatus& site, TableWidth width) {
   Table table;
-  table.title = fmt::format("Site: {} (epoch {}, revision {})", site.site, site.summary.epoch, site.summary.revision);
+  table.title = fmt::format("Site: {}", site.site);
+  if (!is_external(site))
+    table.title += fmt::format(" (epoch {}, revision {})", site.summary.epoch, site.summary.revision);
   table.header = {"Host", "Role", "Address", "State", "TL", "Lag", "In sync"};
   if (width == TableWidth::wide) {
     for (const auto* name : {"Zone", "Duties", "WAL", "Permit", "Address held", "Rule", "Version", "Up"})
@@ -180,11 +207,18 @@ std::string status_text(const SiteStatus& site, TableWidth width, bool use_colou
   const auto& summary = site.summary;
   std::string text = pause_banner(summary, use_colour) + render_table(host_table(site, width), use_colour);
   text += fmt::format("Health:   {}\n", coloured(summary.health, health_colour(summary.health), use_colour));
-  text += fmt::format("Primary:  {}\n", summary.primary.empty() ? "none" : summary.primary);
+  if (is_external(site)) {
+    const auto database = external_database(site);
+    text += fmt::format("Database: {}\n", coloured(database.text, database.colour, use_colour));
+  } else {
+    text += fmt::format("Primary:  {}\n", summary.primary.empty() ? "none" : summary.primary);
+  }
   if (!summary.state.empty() && summary.state != "normal")
     text += fmt::format("State:    {}\n", printable(summary.state));
-  text += fmt::format("Failover: {}\n", coloured(printable(summary.reason),
-                                                 summary.failover_possible ? Colour::good : Colour::bad, use_colour));
+  const auto failover = summary.failover_possible           ? Colour::good
+                        : summary.reason_code == "external" ? Colour::none
+                                                            : Colour::bad;
+  text += fmt::format("Failover: {}\n", coloured(printable(summary.reason), failover, use_colour));
   for (const auto& problem : summary.problems) {
     if (problem != summary.reason)
       text += fmt::format("Problem:  {}\n", coloured(printable(problem), Colour::warning, use_colour));
@@ -208,8 +242,13 @@ std::string topology_text(const SiteStatus& site, bool use_colour) {
   }
   text += group(site, managers, " ", use_colour);
   text += "    |\n    `- ";
-  text += primary != nullptr ? host_line(site, *primary, use_colour)
-                             : coloured("no primary", Colour::bad, use_colour) + "\n";
+  if (is_external(site)) {
+    const auto database = external_database(site);
+    text += "database: " + coloured(database.text, database.colour, use_colour) + "\n";
+  } else {
+    text += primary != nullptr ? host_line(site, *primary, use_colour)
+                               : coloured("no primary", Colour::bad, use_colour) + "\n";
+  }
   text += group(site, standbys, "        ", use_colour);
   return text + fmt::format("Failover: {}\n", site.summary.reason);
 }

@@ -92,6 +92,29 @@ TEST(SiteText, draws_the_tree) {
             "Failover: possible, db2 would take over\n");
 }
 
+TEST(SiteText, shows_an_external_database_and_who_reaches_it) {
+  auto site = api::testing::external_site();
+  EXPECT_EQ(status_text(site, TableWidth::normal, false),
+            "+ Site: harbour ----------+------------+------------------------------+----+-----+---------+\n"
+            "| Host | Role             | Address    | State                        | TL | Lag | In sync |\n"
+            "+------+------------------+------------+------------------------------+----+-----+---------+\n"
+            "| ccm1 | CCM_SA_PRIMARY   | 10.77.0.11 | manager up                   |    |     |         |\n"
+            "| ccm2 | CCM_SA_SECONDARY | 10.77.0.12 | manager up                   |    |     |         |\n"
+            "| lb1  | CCM_LB           | 10.77.0.31 | balancer, 2 of 2 managers up |    |     |         |\n"
+            "+------+------------------+------------+------------------------------+----+-----+---------+\n"
+            "Health:   healthy\n"
+            "Database: external, db.example.org:5432; reached by ccm1 and ccm2\n"
+            "Failover: the database db.example.org:5432 is external: its provider sees to failovers\n");
+  EXPECT_THAT(topology_text(site, false),
+              HasSubstr("    `- database: external, db.example.org:5432; reached by ccm1 and ccm2\n"));
+  site.hosts[1].status->manager->is_database_reached = false;
+  EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; reached by ccm1, not by ccm2\n"));
+  site.hosts[0].status->manager->is_database_reached = false;
+  EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; reached by no manager\n"));
+  for (const auto* host : {"ccm1", "ccm2"}) api::testing::silence(site, host);
+  EXPECT_THAT(status_text(site, TableWidth::normal, false), HasSubstr("; nobody says whether it is reached\n"));
+}
+
 TEST(SiteText, prints_events) {
   const std::vector<api::Event> events = {{.id = 1,
                                            .time = "2026-01-31T12:00:00.000Z",

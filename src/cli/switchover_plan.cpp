@@ -31,6 +31,7 @@ std::expected<std::string, SwitchoverRefusal> only_other_member(const api::SiteS
 std::expected<SwitchoverPlan, SwitchoverRefusal> plan_switchover(const api::SiteStatus& site, const std::string& to) {
   const auto& summary = site.summary;
   if (summary.reason_code == "unknown") return refuse(ExitCode::unreachable, summary.reason);
+  if (summary.reason_code == "external") return refuse(ExitCode::refused, summary.reason);
   if (summary.primary.empty())
     return refuse(ExitCode::refused, "no host serves as primary now; there is nothing to switch over from");
   auto target = to.empty() ? only_other_member(summary) : to;

@@ -17,6 +17,13 @@ TEST(SwitchoverPlan, chooses_the_only_other_member) {
   EXPECT_EQ(plan->to, "db2");
 }
 
+TEST(SwitchoverPlan, refuses_where_the_database_is_external) {
+  const auto plan = plan_switchover(api::testing::external_site(), "");
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().code, ExitCode::refused);
+  EXPECT_THAT(plan.error().reason, HasSubstr("its provider sees to failovers"));
+}
+
 TEST(SwitchoverPlan, refuses_hosts_that_cannot_be_primary) {
   const auto site = api::testing::sample_site();
   EXPECT_EQ(plan_switchover(site, "db9").error().code, ExitCode::not_found);

@@ -42,6 +42,12 @@ ExitCode run_convert(const CommonOptions& common, const ConvertOptions& options)
         "new hosts and a \"vip\"; nothing was changed");
     return ExitCode::usage;
   }
+  if (site->database.external) {
+    complain(
+        "the database is external, so there is none to convert: add the hosts to the site file and use \"gemel "
+        "apply\"; nothing was changed");
+    return ExitCode::refused;
+  }
   const auto session = SetupSession::open(*std::move(site), options.setup);
   if (!session) return give_up(session.error());
   if (const auto refused = exchange_in_the_way(**session)) return give_up(*refused);

@@ -2,9 +2,8 @@
 #include <fmt/format.h>
 
 #include <boost/asio/this_coro.hpp>
-#include <boost/json.hpp>
 
-#include "base/text.h"
+#include "api/readiness.h"
 #include "cli/document.h"
 #include "cli/run_loop.h"
 #include "cli/verbs.h"
@@ -14,26 +13,13 @@
 namespace gemel::cli {
 namespace {
 
-/// "database: no answer for 6.2 s: ..." of each check that fails; what cannot be read is shown as it is.
-std::string failing_checks(const std::string& body) {
-  boost::system::error_code error;
-  const auto parsed = boost::json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  const auto* checks = object == nullptr ? nullptr : object->if_contains("checks");
-  const auto* list = checks == nullptr ? nullptr : checks->if_array();
-  if (list == nullptr) return body;
-  std::vector<std::string> lines;
-  for (const auto& entry : *list) {
-    const auto* check = entry.if_object();
-    if (check == nullptr) continue;
-    const auto* is_good = check->if_contains("good");
-    const auto* name = check->if_contains("name");
-    const auto* detail = check->if_contains("detail");
-    if (is_good == nullptr || is_good->if_bool() == nullptr || is_good->get_bool()) continue;
-    lines.push_back(fmt::format("{}: {}", name != nullptr && name->is_string() ? name->get_string().c_str() : "?",
-                                detail != nullptr && detail->is_string() ? detail->get_string().c_str() : ""));
-  }
-  return join(lines, "; ");
+/// A manager that was just started is sent requests before it has reached its database: whoever waits for it is told.
+std::string text_of(bool is_ready, const std::string& body) {
+  const auto answer = api::parse_readiness(body);
+  if (!answer) return body;
+  const auto failing = api::failing_checks(*answer);
+  if (failing.empty()) return is_ready ? "ready" : body;
+  return (is_ready ? "ready for now; " : "") + failing;
 }
 
 runtime::Task<ExitCode> ask(site::HostConfig config, CommonOptions common) {
@@ -56,7 +42,7 @@ runtime::Task<ExitCode> ask(site::HostConfig config, CommonOptions common) {
   } else if (common.output == OutputFormat::yaml) {
     print(to_yaml(answer->body));
   } else {
-    print((is_ready ? std::string("ready") : failing_checks(answer->body)) + "\n");
+    print(text_of(is_ready, answer->body) + "\n");
   }
   co_return is_ready ? ExitCode::done : ExitCode::refused;
 }

@@ -24,6 +24,7 @@ constexpr auto look_interval = std::chrono::seconds(1);
 /// What keeps the site going meanwhile.
 std::string who_serves(const site::Host& host, const api::SiteSummary& summary) {
   if (host.concepts.database) return fmt::format("{} serves; it does not count on {}.\n", summary.primary, host.name);
+  if (summary.reason_code == "external") return fmt::format("The others serve without {}.\n", host.name);
   return fmt::format("The others have a majority without {}.\n", host.name);
 }
 

@@ -139,6 +139,10 @@ ExitCode run_rotate_in_stages(const CommonOptions& common, const SetupOptions& o
                               const ExchangeOptions& exchange) {
   const auto session = open_session(options);
   if (!session) return session.error();
+  if (exchange.subject == ExchangeSubject::heartbeat_key && (*session)->site().database.external) {
+    complain("the database is external: without database hosts there are no heartbeats; nothing was changed");
+    return ExitCode::refused;
+  }
   return run_loop(exchange_and_close(session->get(), exchange, options.is_confirmed, common.use_colour));
 }
 

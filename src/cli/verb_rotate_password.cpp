@@ -37,6 +37,14 @@ runtime::Task<ExitCode> rotate_and_close(SetupSession* session, bool is_confirme
 ExitCode run_rotate_password(const SetupOptions& options) {
   const auto session = open_session(options);
   if (!session) return session.error();
+  if (const auto& site = (*session)->site(); site.database.external) {
+    complain(fmt::format(
+        "the database is external: give '{}' its new password at the provider, write it into {}, then \"gemel apply\" "
+        "brings it to the managers one after the other (where the provider keeps both passwords valid for a while, no "
+        "request fails); nothing was changed",
+        site.database.application_user, site.external_files->password.string()));
+    return ExitCode::refused;
+  }
   if (!options.is_confirmed && !is_confirmed("Give the managers' database user a new password?")) {
     complain("nothing was changed");
     return ExitCode::refused;

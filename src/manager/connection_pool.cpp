@@ -6,6 +6,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "base/text.h"
+
 namespace gemel::manager {
 namespace {
 
@@ -38,16 +40,19 @@ ConnectionPool::ConnectionPool(boost::asio::any_io_executor executor, Conninfos 
       returned_(executor_, boost::asio::steady_timer::time_point::max()) {}
 
 runtime::Task<Result<ConnectionPool::Connection>> ConnectionPool::connect(TimePoint deadline, Duration limit) {
-  const auto conninfos = conninfos_();
+  const auto conninfos = co_await conninfos_(limit / 2);
   if (!conninfos) co_return std::unexpected(conninfos.error());
   Result<Connection> connected = fail(ErrorCode::unavailable, "no way to connect is known");
+  std::vector<std::string> reasons;  // one for each way: the last one alone would say little of a name's addresses
   for (const auto& conninfo : *conninfos) {
     // Half of the time: a first packet that was sent to a dead primary is not repeated for a second, a new attempt is.
     const Duration left = deadline - runtime::boot_now();
     if (left <= Duration::zero()) break;
     connected = co_await Connection::connect(executor_, conninfo, std::min(left, limit / 2));
-    if (connected) break;
+    if (connected) co_return connected;
+    if (std::ranges::count(reasons, connected.error().message) == 0) reasons.push_back(connected.error().message);
   }
+  if (reasons.size() > 1) co_return fail(connected.error().code, join(reasons, "; "));
   co_return connected;
 }
 

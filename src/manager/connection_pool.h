@@ -37,8 +37,8 @@ class ConnectionPool {
   };
 
   /// libpq's connection strings, tried in this order; asked for anew at each connection, because a password may have
-  /// been rotated.
-  using Conninfos = std::function<Result<std::vector<std::string>>()>;
+  /// been rotated, or a name lead elsewhere. Told how long it may take.
+  using Conninfos = std::function<runtime::Task<Result<std::vector<std::string>>>(Duration limit)>;
 
   ConnectionPool(boost::asio::any_io_executor executor, Conninfos conninfos, std::size_t max_connections);
   /// An idle connection, or a new one, or the next one that is given back. `unavailable` when there is none in time.

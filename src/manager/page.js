@@ -43,11 +43,16 @@ function showSite(site) {
   put("time", localTime(site.time));
   at("time").title = site.time;
   put("health", s.health, s.health === "healthy" ? "good" : s.health === "degraded" ? "warning" : "bad");
-  put("primary", s.primary || "none: writes wait", s.primary ? "good" : "bad");
-  put("epoch", s.epoch + (s.state && s.state !== "normal" ? ` (${s.state})` : ""));
-  put("members", s.members.join(", ") || "unknown");
-  put("replication", ...replication(site));
-  put("failover", s.reason, s.failover_possible ? "good" : "bad");
+  if (s.reason_code === "external") {
+    put("primary", s.database ? `external, ${s.database}` : "external", s.health === "down" ? "bad" : "good");
+    for (const id of ["epoch", "members", "replication"]) put(id, "the provider's", "");
+  } else {
+    put("primary", s.primary || "none: writes wait", s.primary ? "good" : "bad");
+    put("epoch", s.epoch + (s.state && s.state !== "normal" ? ` (${s.state})` : ""));
+    put("members", s.members.join(", ") || "unknown");
+    put("replication", ...replication(site));
+  }
+  put("failover", s.reason, s.failover_possible ? "good" : s.reason_code === "external" ? "" : "bad");
   at("problems").replaceChildren(...s.problems.filter((it) => it !== s.reason).map((it) => make("li", it)));
   at("hosts").replaceChildren(...site.hosts.map((host) => {
     const row = document.createElement("tr");

@@ -3,103 +3,21 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <pwd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "manager/retry.h"
 #include "manager/run_task.h"
+#include "support/local_postgres.h"
 
 namespace gemel::manager {
 namespace {
 
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
+using testing_support::Postgres;
 
-constexpr auto* bin = "/usr/lib/postgresql/15/bin/";
-
-std::uint16_t free_port() {
-  const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  bind(socket_fd, reinterpret_cast<sockaddr*>(&address), length);
-  getsockname(socket_fd, reinterpret_cast<sockaddr*>(&address), &length);
-  close(socket_fd);
-  return ntohs(address.sin_port);
-}
-
-/// Runs a program as user postgres (when we are root) to its end; the exit status.
-int run_as_postgres(std::vector<std::string> arguments, const fs::path& log) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (freopen(log.c_str(), "a", stdout) == nullptr || dup2(STDOUT_FILENO, STDERR_FILENO) < 0) _exit(126);
-    const passwd* user = getpwnam("postgres");
-    if (geteuid() == 0 && (user == nullptr || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) _exit(126);
-    std::vector<char*> raw;
-    for (auto& argument : arguments) raw.push_back(argument.data());
-    raw.push_back(nullptr);
-    execv(raw[0], raw.data());
-    _exit(127);
-  }
-  int status = -1;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-class Postgres {
- public:
-  Postgres() : port_(free_port()) {
-    char pattern[] = "/tmp/gemel-notes-XXXXXX";
-    folder_ = mkdtemp(pattern);
-    if (const passwd* user = getpwnam("postgres"); user != nullptr && geteuid() == 0) {
-      if (chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0) ADD_FAILURE() << "chown";
-    }
-    EXPECT_EQ(
-        run_as_postgres(
-            {std::string(bin) + "initdb", "-D", data(), "-A", "trust", "-N", "-U", "postgres", "-E", "UTF8"}, log()),
-        0);
-    std::ofstream(data() + "/postgresql.conf", std::ios::app) << fmt::format(
-        "port={}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{}'\nfsync=off\n", port_, folder_.string());
-  }
-  Postgres(const Postgres&) = delete;
-  Postgres& operator=(const Postgres&) = delete;
-  ~Postgres() {
-    stop("immediate");
-    fs::remove_all(folder_);
-  }
-  bool start() { return control({"start", "-w", "-t", "30"}); }
-  bool stop(const std::string& mode) { return control({"stop", "-w", "-m", mode}); }
-  bool create_database(const std::string& name) {
-    return run_as_postgres(
-               {std::string(bin) + "createdb", "-U", "postgres", "-h", "127.0.0.1", "-p", std::to_string(port_), name},
-               log()) == 0;
-  }
-  [[nodiscard]] std::string conninfo(const std::string& database) const {
-    return fmt::format("host=127.0.0.1 hostaddr=127.0.0.1 port={} user=postgres dbname={}", port_, database);
-  }
-
- private:
-  [[nodiscard]] std::string data() const { return (folder_ / "data").string(); }
-  [[nodiscard]] fs::path log() const { return folder_ / "log"; }
-  bool control(std::vector<std::string> rest) {
-    std::vector<std::string> arguments = {std::string(bin) + "pg_ctl", "-D", data(), "-l",
-                                          (folder_ / "server.log").string()};
-    arguments.insert(arguments.end(), rest.begin(), rest.end());
-    return run_as_postgres(std::move(arguments), log()) == 0;
-  }
-  fs::path folder_;
-  std::uint16_t port_;
-};
+runtime::Task<Result<std::vector<std::string>>> given(std::vector<std::string> conninfos) { co_return conninfos; }
 
 /// One server for all tests (initdb is slow), one database for each.
 class NotesContract : public ::testing::Test {
@@ -121,7 +39,7 @@ class NotesContract : public ::testing::Test {
   std::unique_ptr<NotesStore> make_store(std::vector<std::string> conninfos) {
     return postgres_notes_store(
         loop_.get_executor(),
-        {.conninfos = [conninfos] { return conninfos; }, .manager = "ccm1", .max_connections = 4});
+        {.conninfos = [conninfos](Duration) { return given(conninfos); }, .manager = "ccm1", .max_connections = 4});
   }
   Result<StoredNote> add(NotesStore& store, NewNote note) {
     return testing::run_task(loop_, store.add(std::move(note), 5s));

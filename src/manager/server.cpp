@@ -6,10 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "adapters/postgres/quoting.h"
-#include "base/text.h"
 #include "manager/postgres_notes_store.h"
-#include "runtime/files.h"
 #include "runtime/log.h"
 #include "runtime/systemd_notify.h"
 
@@ -64,46 +61,12 @@ Task<runtime::HttpResponse> answer_orchestrator(Application* application, runtim
 
 }  // namespace
 
-Result<std::string> database_conninfo(const site::HostConfig& config, const std::string& password) {
-  const auto address = config.database_address();
-  if (!address)
-    return fail(ErrorCode::invalid, "the site has no virtual address for the database: the manager needs one");
-  return adapters::postgres::make_conninfo({{"host", *address},
-                                            {"hostaddr", *address},
-                                            {"port", std::to_string(config.ports.postgres)},
-                                            {"user", config.database.application_user},
-                                            {"dbname", config.database.database_name},
-                                            {"password", password},
-                                            {"sslmode", "verify-full"},
-                                            {"sslrootcert", config.pki("db-ca.crt").string()},
-                                            {"ssl_min_protocol_version", "TLSv1.2"},
-                                            {"channel_binding", "require"},
-                                            {"target_session_attrs", "read-write"},
-                                            {"tcp_user_timeout", "2000"},
-                                            {"keepalives_idle", "2"},
-                                            {"keepalives_interval", "1"},
-                                            {"keepalives_count", "2"},
-                                            {"application_name", "gemel-manager"}});
-}
-
-Result<std::vector<std::string>> database_conninfos(const site::HostConfig& config) {
-  const auto present = runtime::read_file(config.secret("application.password"));
-  if (!present) return std::unexpected(present.error().with("the database password"));
-  std::vector<std::string> passwords{std::string(trim(*present))};
-  // `gemel rotate password` lays it before it changes the database's, and takes it away afterwards.
-  if (const auto next = runtime::read_file(config.secret("application.password.next")))
-    passwords.emplace_back(trim(*next));
-  std::vector<std::string> conninfos;
-  for (const auto& password : passwords) {
-    auto conninfo = database_conninfo(config, password);
-    if (!conninfo) return std::unexpected(conninfo.error());
-    conninfos.push_back(*std::move(conninfo));
-  }
-  return conninfos;
-}
-
 Server::Server(boost::asio::any_io_executor executor, site::HostConfig config)
-    : executor_(executor), config_(std::move(config)), readiness_(runtime::boot_now()), tasks_(executor, "manager") {}
+    : executor_(executor),
+      config_(std::move(config)),
+      database_(config_),
+      readiness_(runtime::boot_now()),
+      tasks_(executor, "manager") {}
 
 Server::~Server() = default;
 
@@ -111,9 +74,9 @@ Status Server::start_parts() {
   auto agents = api::AgentClient::create(executor_, config_, api::AgentIdentity::manager);
   if (!agents) return std::unexpected(agents.error());
   agents_ = std::move(*agents);
-  if (const auto conninfos = database_conninfos(config_); !conninfos) return std::unexpected(conninfos.error());
+  if (auto status = database_.check(); !status) return status;
   notes_ = postgres_notes_store(
-      executor_, {.conninfos = [this] { return database_conninfos(config_); }, .manager = config_.self_name});
+      executor_, {.conninfos = [this](Duration limit) { return database_.find(limit); }, .manager = config_.self_name});
   site_ = cached_site_source(executor_, *agents_, tasks_);
   application_ = std::make_unique<Application>(ApplicationParts{
       .host = config_.self_name, .notes = *notes_, .site = *site_, .readiness = readiness_, .policy = {}});

@@ -8,6 +8,7 @@
 
 #include "api/agent_client.h"
 #include "manager/application.h"
+#include "manager/database_ways.h"
 #include "manager/readiness.h"
 #include "manager/site_source.h"
 #include "runtime/http_server.h"
@@ -15,14 +16,6 @@
 #include "site/host_config.h"
 
 namespace gemel::manager {
-
-/// libpq's connection string for the site's database: the virtual address, TLS verified against db-ca.crt. `password`
-/// comes from the secrets directory and is in the result: never log it. `invalid` when the site has no such address.
-Result<std::string> database_conninfo(const site::HostConfig& config, const std::string& password);
-
-/// One with the present password and, while it is being rotated, one with the next. Reads the files anew each time;
-/// blocks shortly. The error of the first when the present one cannot be read.
-Result<std::vector<std::string>> database_conninfos(const site::HostConfig& config);
 
 /// Loop thread only. start() once, then shut_down() once, then destroy.
 class Server {
@@ -46,6 +39,7 @@ class Server {
 
   boost::asio::any_io_executor executor_;
   site::HostConfig config_;
+  DatabaseWays database_;
   std::unique_ptr<api::AgentClient> agents_;
   std::unique_ptr<NotesStore> notes_;
   ReadinessState readiness_;

@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 
 #include "runtime/http_client.h"
 #include "runtime/test_certificates.h"
@@ -130,25 +129,6 @@ TEST_F(ServerTest, says_what_is_missing_at_the_start) {
   const auto started = server.start();
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().to_string(), HasSubstr("database password"));
-}
-
-TEST_F(ServerTest, knows_both_passwords_while_one_is_being_rotated) {
-  EXPECT_EQ(database_conninfos(config_)->size(), 1U);
-  std::ofstream(config_.secret("application.password.next")) << "another\n";
-  const auto both = database_conninfos(config_);
-  ASSERT_TRUE(both);
-  ASSERT_EQ(both->size(), 2U);
-  EXPECT_THAT(both->front(), HasSubstr("it\\'s a secret"));
-  EXPECT_THAT(both->back(), HasSubstr("password='another'"));
-}
-
-TEST_F(ServerTest, quotes_the_password_in_the_connection_string) {
-  const auto conninfo = database_conninfo(config_, "it's \\ secret");
-  ASSERT_TRUE(conninfo);
-  EXPECT_THAT(*conninfo, HasSubstr("it\\'s \\\\ secret"));
-  EXPECT_THAT(*conninfo, HasSubstr("sslmode='verify-full'"));
-  config_.vip.reset();
-  EXPECT_FALSE(database_conninfo(config_, "x"));
 }
 
 }  // namespace

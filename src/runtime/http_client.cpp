@@ -19,6 +19,7 @@
 
 #include "runtime/http_stream.h"
 #include "runtime/http_wire.h"
+#include "runtime/name_lookup.h"
 
 namespace gemel::runtime {
 
@@ -128,15 +129,6 @@ class Hold {
   std::shared_ptr<Deadline> deadline_;
 };
 
-/// Name service answers into shared memory, so that a caller can stop waiting: getaddrinfo itself cannot be stopped.
-struct Lookup {
-  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
-  asio::ip::tcp::resolver resolver;
-  asio::steady_timer answered;
-  error_code error;
-  Endpoints endpoints;
-};
-
 Task<Result<Endpoints>> look_up(Endpoint endpoint, Duration limit) {
   if (!endpoint.local_socket.empty()) {
     if (endpoint.local_socket.native().size() >= sizeof(sockaddr_un::sun_path)) {
@@ -144,25 +136,12 @@ Task<Result<Endpoints>> look_up(Endpoint endpoint, Duration limit) {
     }
     co_return Endpoints{asio::local::stream_protocol::endpoint(endpoint.local_socket.string())};
   }
-  error_code not_an_address;
-  const auto address = asio::ip::make_address(endpoint.address, not_an_address);
-  if (!not_an_address) co_return Endpoints{asio::ip::tcp::endpoint(address, endpoint.port)};
-  const auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
-  lookup->answered.expires_after(limit);
-  lookup->error = asio::error::timed_out;
-  lookup->resolver.async_resolve(endpoint.address, std::to_string(endpoint.port),
-                                 asio::ip::resolver_base::numeric_service,
-                                 [lookup](const error_code& error, const asio::ip::tcp::resolver::results_type& found) {
-                                   lookup->error = error;
-                                   for (const auto& entry : found) lookup->endpoints.emplace_back(entry.endpoint());
-                                   lookup->answered.cancel();
-                                 });
-  co_await lookup->answered.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (lookup->error) {
-    co_return fail(ErrorCode::unavailable,
-                   fmt::format("no address for {}: {}", endpoint.address, lookup->error.message()));
-  }
-  co_return lookup->endpoints;
+  const auto found = co_await look_up_addresses(endpoint.address, limit);
+  if (!found) co_return std::unexpected(found.error());
+  Endpoints endpoints;
+  for (const auto& address : *found)
+    endpoints.emplace_back(asio::ip::tcp::endpoint(asio::ip::make_address(address), endpoint.port));
+  co_return endpoints;
 }
 
 template <typename State>

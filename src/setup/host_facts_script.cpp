@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "runtime/wall_clock.h"
+#include "setup/database_login.h"
 
 namespace gemel::setup {
 namespace {
@@ -96,6 +97,16 @@ ask_path() {
   code=$?
   case $code:$said in 124:* | *"No route to host"* | *"administratively"*) fact silent "${1% *}" "${1#* }" ;; esac
 }
+# Of a database elsewhere the reason counts: a name nobody knows is mended otherwise than a port that is shut.
+ask_endpoint() {
+  getent ahosts "${1% *}" >/dev/null 2>&1 || { fact unreached "its name is not known here"; return 0; }
+  said=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' - "${1% *}" "${1#* }" 2>&1)
+  case $? in
+    0) ;;
+    124) fact unreached "no answer within 5 s" ;;
+    *) fact unreached "$(printf '%s' "$said" | tail -n 1 | sed 's/.*: //' | tr '\n\t' '  ')" ;;
+  esac
+}
 fact clock "$(date +%s%3N)"
 fact name "$(uname -n)"
 fact memory "$(awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo)"
@@ -116,6 +127,7 @@ for word in "$@"; do
     unit:*) ask_unit "$value" ;;
     answer:*) ask_answer "$value" ;;
     path:*) ask_path "$value" & ;;
+    endpoint:*) ask_endpoint "$value" & ;;
     move:*) ask_move "$value" & ;;
     datagram:*) ask_datagram "$value" & ;;
     peer:*) ask_peer "$value" & ;;
@@ -137,6 +149,7 @@ if [ -r /etc/gemel/host.toml ]; then
     function say() { if (name != "") print "member", name, address, kind }
     /^\[/ { section = $1 }
     section == "[timers]" && $2 == "=" { print "timer", $1, $3 }
+    section == "[database]" && $1 == "endpoint" { print "endpoint", $3 }
     /^vip6? = / { sub("/.*", "", $3); print "floating", $3 }
     $1 == "[[host]]" { say(); name = "?"; address = "?"; kind = "other"; next }
     name == "" { next }
@@ -216,6 +229,8 @@ void FactReader::read_text(const std::string& what, const std::string& value) {
   if (what == "site") facts.site_id = value;
   if (what == "floating") facts.floating.insert(value);
   if (what == "primary") primary = value;
+  if (what == "endpoint") facts.endpoint = value;
+  if (what == "unreached") facts.unreached = value;
   if (what == "firewall" && value == "firewalld") facts.firewall = site::FirewallKind::firewalld;
   if (what == "listening") {
     std::uint16_t port = 0;
@@ -262,8 +277,8 @@ void describe_failure(const Error& error, site::HostFacts& facts) {
   facts.why_unreachable = "it shows another host key than the one that was agreed to";
 }
 
-runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command, site::SiteFacts* facts,
-                               std::size_t* open) {
+runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand command,
+                               std::optional<RemoteCommand> login, site::SiteFacts* facts, std::size_t* open) {
   Exchange times;
   times.asked = runtime::wall_clock();
   auto result = co_await remote->run(host, std::move(command));
@@ -277,6 +292,10 @@ runtime::Task<void> gather_one(Remote* remote, std::string host, RemoteCommand c
     found.is_primary = found.is_primary && found.host_name == host;
   } else {
     found.why_unreachable = parsed.error().message;
+  }
+  if (found.is_reachable && found.unreached.empty() && login) {
+    const auto said = co_await remote->run(host, *std::move(login));
+    if (said) found.login_refused = refusal_of_login(*said);  // who cannot be asked any more, a step will meet
   }
   (*facts)[host] = std::move(found);
   --*open;
@@ -313,6 +332,10 @@ RemoteCommand facts_command(const site::Site& site, const site::Manifest& manife
   for (const auto& other : site.hosts) ask("name", other.name);
   ask("name", site.dns_name);
   if (host.concepts.database) ask_provider(site, host, ask);
+  if (const auto& external = site.database.external; external && host.concepts.manager) {
+    ask("endpoint", fmt::format("{} {}", external->host, external->port));
+    ask("file", external->ca.string());
+  }
   for (const auto& address : host.addresses()) ask("taken", address);
   for (const auto& [address, port] : site::used_endpoints(site, host)) ask("path", fmt::format("{} {}", address, port));
   for (const auto& [address, port] : site::used_endpoints(site, host, site::Protocol::udp))
@@ -351,7 +374,8 @@ runtime::Task<site::SiteFacts> gather_facts(Remote* remote, site::Site site, sit
   const auto executor = co_await boost::asio::this_coro::executor;
   runtime::TaskScope scope(executor, "facts");
   for (const auto& host : site.hosts)
-    scope.spawn(host.name, gather_one(remote, host.name, facts_command(site, manifest, host), &facts, &open));
+    scope.spawn(host.name, gather_one(remote, host.name, facts_command(site, manifest, host),
+                                      login_command(site, manifest, host), &facts, &open));
   while (open > 0) co_await runtime::sleep_for(std::chrono::milliseconds(20));
   co_return facts;
 }

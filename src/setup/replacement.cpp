@@ -16,8 +16,10 @@ bool is_member(const std::string& host, const api::SiteSummary& summary) {
   return std::ranges::count(summary.members, host) != 0;
 }
 
-/// Without a majority neither the record nor the store's members can change. Whoever sees one, decides.
+/// Without a majority neither the record nor the store's members can change. Whoever sees one, decides. A site with an
+/// external database has neither.
 bool has_majority(const api::SiteStatus& status) {
+  if (status.summary.reason_code == "external") return true;
   return std::ranges::any_of(status.hosts, [](const api::HostEntry& entry) {
     return entry.status && entry.status->store && entry.status->store->has_quorum;
   });

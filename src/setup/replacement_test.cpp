@@ -37,6 +37,20 @@ TEST(Replacement, is_possible_when_another_host_serves_and_nobody_counts_on_this
   EXPECT_EQ(replaceability_of(database("db2"), without_db2()).verdict, Verdict::possible);
 }
 
+TEST(Replacement, with_an_external_database_there_is_no_store_to_ask) {
+  auto status = without_db2();
+  status.summary = {};
+  status.summary.reason_code = "external";
+  for (auto& entry : status.hosts)
+    if (entry.status) entry.status->store.reset();
+  std::erase_if(status.hosts, [](const api::HostEntry& entry) { return entry.host == "db1"; });
+  const auto manager = host_of("db2", {.manager = true});
+  EXPECT_EQ(replaceability_of(manager, status).verdict, Verdict::possible);
+  EXPECT_EQ(replaceability_of(host_of("ccm1", {}), status).verdict, Verdict::refused) << "it is well";
+  status.summary.reason_code = "unknown";
+  EXPECT_EQ(replaceability_of(manager, status).verdict, Verdict::refused);
+}
+
 TEST(Replacement, waits_while_a_silent_host_is_still_counted_on) {
   auto status = without_db2();
   status.summary.members = {"db1", "db2"};

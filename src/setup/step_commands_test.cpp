@@ -110,7 +110,8 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
       "fact\tfloating\t10.0.0.9\nfact\tmember\tdb1\t10.0.0.1\tdatabase\nfact\tmember\tccm1\t10.0.0.4\tother\n"
       "fact\ttimer\tlease_ms\t500\nfact\ttimer\tclock_rate_error\t0.1\nfact\tcandidate\thaproxy\t2.6."
       "12\nfact\tsilent\t10.0.0.3\t5432\n"
-      "fact\tstuck\t10.0.0.9\tthe role may not\nfact\tend\n");
+      "fact\tstuck\t10.0.0.9\tthe role may not\nfact\tendpoint\tdb.example.org:5432\n"
+      "fact\tunreached\tConnection refused\nfact\tend\n");
   ASSERT_TRUE(facts) << facts.error().to_string();
   EXPECT_TRUE(facts->is_reachable);
   EXPECT_EQ(facts->system, "debian 12");
@@ -137,7 +138,18 @@ TEST(HostFacts, are_read_from_lines_and_everything_else_is_passed_over) {
   EXPECT_EQ(facts->members.at("db1"), (site::MemberFact{"10.0.0.1", true}));
   EXPECT_EQ(facts->members.at("ccm1"), (site::MemberFact{"10.0.0.4", false}));
   EXPECT_EQ(facts->stuck.at("10.0.0.9"), "the role may not");
+  EXPECT_EQ(facts->endpoint, "db.example.org:5432");
+  EXPECT_EQ(facts->unreached, "Connection refused");
   EXPECT_EQ(facts->timers, (std::map<std::string, double>{{"lease_ms", 500}, {"clock_rate_error", 0.1}}));
+}
+
+TEST(HostFacts, managers_are_asked_for_the_external_database) {
+  const auto site = *site::parse_site(site::test::external_site(), "site.toml").site;
+  const auto questions = [&](std::size_t host) {
+    return join(facts_command(site, {}, site.hosts[host]).arguments, "\n") + "\n";
+  };
+  EXPECT_THAT(questions(0), HasSubstr("\nendpoint:db.example.org 5433\n"));
+  EXPECT_THAT(questions(2), Not(HasSubstr("\nendpoint:"))) << "the balancer has nothing to ask there";
 }
 
 TEST(HostFacts, database_hosts_are_asked_for_what_moves_the_floating_address) {

@@ -92,7 +92,7 @@ FirewalldChange firewalld_change(const Site& site, const Host& host, const std::
   const auto wanted = firewalld_rules(site, host);
   std::vector<std::string> marks;
   for (const auto& rule : port_rules(site)) {
-    if (rule.port != 0 && rule.port != ssh_port)
+    if (rule.port != 0 && rule.port != ssh_port && is_inside(rule.to))
       marks.push_back(fmt::format(R"(port port="{}" protocol="{}")", rule.port, to_string(rule.protocol)));
   }
   FirewalldChange change;

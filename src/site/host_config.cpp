@@ -136,6 +136,15 @@ void read_database(TomlReader& reader, const TableView& root, HostConfig& config
   if (!view) return;
   config.database.application_user = reader.string(*view, "user", Need::required).value_or("");
   config.database.database_name = reader.string(*view, "name", Need::required).value_or("");
+  if (const auto endpoint = reader.string(*view, "endpoint", Need::optional)) {
+    config.database.external = parse_endpoint(*endpoint);
+    if (!config.database.external) {
+      reader.mistake(MistakeCode::bad_address, TomlReader::position_of(*view, "endpoint"),
+                     fmt::format("\"{}\" is no endpoint.", *endpoint));
+    } else {
+      config.database.external->ca = reader.string(*view, "ca", Need::required).value_or("");
+    }
+  }
   config.database.program_directory =
       reader.string(*view, "program_directory", Need::optional).value_or(DatabaseSettings().program_directory.string());
   config.min_copies =
@@ -157,7 +166,10 @@ std::optional<std::string> first_broken_promise(const HostConfig& config) {
   if (config.find(config.self_name) == nullptr) {
     return fmt::format("[host] \"self\" = \"{}\" is not among the hosts", config.self_name);
   }
-  if (config.hosts_with(Concept::database).empty()) return "there is no database host";
+  const bool has_database_host = !config.hosts_with(Concept::database).empty();
+  if (config.database.external)
+    return has_database_host ? std::optional("the database is external, and there is a database host") : std::nullopt;
+  if (!has_database_host) return "there is no database host";
   if (config.hosts_with(Concept::voter).empty()) return "there is no voter";
   return std::nullopt;
 }
@@ -279,8 +291,13 @@ std::string to_toml(const HostConfig& config) {
   text += address_section(config.address);
   text +=
       "\n[database]\n" + line("user", config.database.application_user) + line("name", config.database.database_name);
-  text += line("program_directory", config.database.program_directory.string());
-  text += fmt::format("min_copies = {}\nsync_standbys = {}\n\n[timers]\n", config.min_copies, config.sync_standbys);
+  if (const auto& external = config.database.external) {
+    text += line("endpoint", external->endpoint()) + line("ca", external->ca.string());
+  } else {
+    text += line("program_directory", config.database.program_directory.string());
+    text += fmt::format("min_copies = {}\nsync_standbys = {}\n", config.min_copies, config.sync_standbys);
+  }
+  text += "\n[timers]\n";
   for (const auto& key : timer_keys) {
     const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(config.timers.*key.member);
     text += fmt::format("{} = {}\n", key.name, time.count());

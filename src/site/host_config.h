@@ -65,10 +65,23 @@ struct Ports {
   bool operator==(const Ports&) const = default;
 };
 
+/// A PostgreSQL that somebody else runs (ADR 0032): the site has no database host, no store, and nobody who takes over.
+struct ExternalDatabase {
+  std::string host;  // DNS name or IP literal, as its certificate has it
+  std::uint16_t port = 5432;
+  std::filesystem::path ca;  // on the manager hosts: PEM file of the authorities that it is verified against
+  /// "db.example.org:5432", "[fd00::5]:5432".
+  [[nodiscard]] std::string endpoint() const;
+  bool operator==(const ExternalDatabase&) const = default;
+};
+/// HOST, HOST:PORT, [ADDRESS]:PORT; `ca` stays empty. nullopt for anything else. Pure.
+std::optional<ExternalDatabase> parse_endpoint(const std::string& text);
+
 struct DatabaseSettings {
   std::string application_user = "cliqr";
   std::string database_name = "gemel";
   std::filesystem::path program_directory = "/usr/lib/postgresql/15/bin";  // postgres, initdb, pg_basebackup, …
+  std::optional<ExternalDatabase> external;                                // in place of database hosts
   bool operator==(const DatabaseSettings&) const = default;
 };
 
@@ -111,7 +124,7 @@ struct HostConfig {
   /// One database host: nobody takes over.
   [[nodiscard]] bool is_standalone() const;
   /// The address the managers reach the primary database by: VIP, else VIP6, else that of the only database host, else
-  /// none.
+  /// none. An external database has none that is known here.
   [[nodiscard]] std::optional<std::string> database_address() const;
 
   /// service_targets without this host's own addresses.

@@ -65,6 +65,7 @@ struct HostFacts {
   std::map<std::string, MemberFact> members;                 // ... and that site's hosts by name, as it knows them
   std::set<std::string> floating;                            // ... and its floating addresses
   std::map<std::string, double> timers;                      // ... and its [timers], by key
+  std::string endpoint;                                      // ... and its external database; empty: it has its own
   bool has_data_directory = false;                           // there is something where our PostgreSQL cluster belongs
   bool is_primary = false;                                   // its agent says that it serves writes
 
@@ -81,6 +82,8 @@ struct HostFacts {
   std::set<Endpoint> silent_udp;                  // likewise of datagrams; no proof: a filter may keep the answer back
   std::map<std::string, std::chrono::microseconds> round_trips;  // to others' addresses and back, the middle of three
   std::set<std::string> small_packets;  // of others' addresses that answer, but not to packets of the link's size
+  std::string unreached;      // manager hosts: why nothing answers at the external database's endpoint; empty: it does
+  std::string login_refused;  // ... and why the managers' user is not let in there; empty: it is, or nobody could try
   std::map<std::string, std::string> candidates;  // of the distribution's packages that are missing: the version that
                                                   // would be installed
 };

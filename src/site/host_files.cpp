@@ -116,7 +116,8 @@ HostFiles files_of(const Site& site, const Host& host) {
 
   files.authorities.push_back(Authority::agent);
   if (is.voter || is.database) files.authorities.push_back(Authority::etcd);
-  if (is.manager || is.database) files.authorities.push_back(Authority::db);
+  const bool is_system_trusted = site.external_files && site.external_files->ca.empty();
+  if ((is.manager || is.database) && !is_system_trusted) files.authorities.push_back(Authority::db);
   if (is.manager || is.balancer) files.authorities.push_back(Authority::web);
   return files;
 }

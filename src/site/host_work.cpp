@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "site/external_database.h"
+
 namespace gemel::site {
 namespace {
 
@@ -130,7 +132,9 @@ Step files_step(const PlanInput& input, HostWork& work) {
     if (file.is_directory) continue;
     // Another owner or mode is set in place; nobody must read the file again for that.
     const bool is_new = !has_content(*work.facts, file);
-    const auto readers = readers_of(file.path, work.host->concepts);
+    auto readers = readers_of(file.path, work.host->concepts);
+    // Whether a provider takes a password shows when a manager connects anew: at once, and before the next one has it.
+    if (input.site.database.external && file.path == application_password_file) readers.manager = true;
     if (readers.agent && (is_new || is_unread(*work.facts, file, agent_unit))) work.must_restart_agent = true;
     if (readers.manager && (is_new || is_unread(*work.facts, file, manager_unit))) work.must_restart_manager = true;
   }

@@ -26,6 +26,7 @@ enum class MistakeCode : std::uint8_t {
   too_many_of_role,
   voters,  // their number is too small or even
   timers,
+  external_database,     // has no meaning beside an external database, or is missing with one
   same_zone,             // warning
   no_address_of_family,  // warning
 };

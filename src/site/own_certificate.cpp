@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -20,6 +19,7 @@
 
 #include "base/text.h"
 #include "site/openssl_handle.h"
+#include "site/pem.h"
 #include "site/tree.h"
 
 namespace gemel::site {
@@ -27,11 +27,15 @@ namespace {
 
 using std::chrono::sys_seconds;
 
+using openssl::begin_of;
 using openssl::Bio;
 using openssl::Certificate;
 using openssl::Deleter;
+using openssl::end_of;
 using openssl::Key;
 using openssl::Names;
+using openssl::reader_of;
+using openssl::text_of;
 using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
 using Chain = std::vector<Certificate>;
@@ -41,29 +45,6 @@ using Stack = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
 
 constexpr int least_rsa_bits = 2048;  // as browsers ask for
 constexpr int auth_level = 2;         // of OpenSSL: 112 bits; no SHA-1 in a signature, no RSA key below 2048
-
-Bio reader_of(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
-}
-
-/// Every certificate of a PEM text, whatever else stands in it; fewer than `has` says when one is damaged.
-Chain read_chain(const std::string& text) {
-  Chain chain;
-  const auto bio = reader_of(text);
-  while (auto* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) chain.emplace_back(certificate);
-  ERR_clear_error();
-  return chain;
-}
-
-std::size_t count_of(std::string_view text, std::string_view word) {
-  std::size_t count = 0;
-  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + word.size())) ++count;
-  return count;
-}
 
 /// OpenSSL would ask the terminal for a pass phrase: nobody is asked, and that it wanted one is kept.
 int note_encryption(char*, int, int, void* is_encrypted) {
@@ -86,14 +67,6 @@ std::string name_of(const X509_NAME* name) {
 }
 std::string subject_of(const X509* certificate) { return name_of(X509_get_subject_name(certificate)); }
 std::string issuer_of(const X509* certificate) { return name_of(X509_get_issuer_name(certificate)); }
-
-sys_seconds time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return sys_seconds(std::chrono::seconds(::timegm(&parts)));
-}
-sys_seconds begin_of(const X509* certificate) { return time_of(X509_get0_notBefore(certificate)); }
-sys_seconds end_of(const X509* certificate) { return time_of(X509_get0_notAfter(certificate)); }
 
 bool belongs(const X509* certificate, const EVP_PKEY* key) {
   const bool is_pair = X509_check_private_key(certificate, key) == 1;
@@ -187,9 +160,8 @@ class Examiner {
 
 bool Examiner::read_certificates() {
   const auto read = [&](const std::string& text, const std::filesystem::path& file) {
-    auto chain = read_chain(text);
-    const auto wanted =
-        count_of(text, "-----BEGIN CERTIFICATE-----") + count_of(text, "-----BEGIN X509 CERTIFICATE-----");
+    auto chain = openssl::read_certificates(text);
+    const auto wanted = openssl::claimed_certificates(text);
     if (chain.empty() && wanted == 0) {
       add(file,
           "it holds no certificate in PEM form; \"openssl x509 -inform DER\" or \"openssl pkcs12 -nokeys\" makes one "
@@ -362,11 +334,9 @@ void Examiner::examine_end() {
 
 /// Only what was understood goes to the hosts: no comments, and never a key in the file that others may read.
 KeyPair normalized(const Chain& chain, EVP_PKEY* key) {
-  const Bio certificates(BIO_new(BIO_s_mem()));
   const Bio secret(BIO_new(BIO_s_secmem()));
-  for (const auto& certificate : chain) PEM_write_bio_X509(certificates.get(), certificate.get());
   PEM_write_bio_PKCS8PrivateKey(secret.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
-  return {text_of(certificates.get()), text_of(secret.get())};
+  return {openssl::to_pem(chain), text_of(secret.get())};
 }
 
 ExaminedCertificate Examiner::examine() {

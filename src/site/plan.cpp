@@ -35,7 +35,7 @@ class Planner {
 
   [[nodiscard]] bool waits_for_turn(const HostWork& work, const Step& step) const;
   [[nodiscard]] bool waits_for_end(const HostWork& work, const Step& step) const;
-  [[nodiscard]] bool is_awaited_by_balancer() const;
+  [[nodiscard]] StepKind check_of_new_manager(const HostWork& manager) const;
   void prepare_hosts();
   void start_voters();
   void start_voters_at_once(const std::vector<HostWork*>& starting);
@@ -49,6 +49,8 @@ class Planner {
   void change_databases();
   void change_running();
   void change_one(HostWork& work);
+  /// How it is seen that a manager does its part, in order.
+  [[nodiscard]] std::vector<Step> manager_checks(const HostWork& work, StepKind check) const;
   void grow();
   void close_behind();
 
@@ -77,7 +79,7 @@ Planner::Planner(const PlanInput& input) : input_(input), growth_(growth_of(inpu
     const auto found = input.facts.find(host.name);
     if (found != input.facts.end() && found->second.is_reachable) works_.push_back(work_of(input, host, growth_));
   }
-  if (!input.site.hosts.empty())
+  if (!input.site.hosts.empty() && !input.site.database.external)
     bootstrapper_ = host_config(input.site, "", input.site.hosts.front()).bootstrapper().name;
   if (std::ranges::none_of(input.site.hosts, [](const Host& host) { return host.concepts.balancer; }))
     manager_check_ = StepKind::check_lone_manager;
@@ -158,6 +160,17 @@ Step Planner::check_step(const HostWork& work, StepKind kind) const {
       return step;
     }
   }
+}
+
+std::vector<Step> Planner::manager_checks(const HostWork& work, StepKind check) const {
+  std::vector<Step> checks;
+  // What a provider refuses only the manager itself can tell; the balancers see no more than that it is not ready.
+  if (input_.site.database.external && check != StepKind::check_lone_manager) {
+    checks.push_back(check_step(work, StepKind::check_lone_manager));
+    checks.back().id = work.host->name + "/database-reached";
+  }
+  checks.push_back(check_step(work, check));
+  return checks;
 }
 
 /// Files and packages of a host whose agent runs wait for its turn: they, or what reads them, interrupt something.
@@ -259,22 +272,24 @@ void Planner::start_others() {
   }
 }
 
-/// Some balancer of the site will send it requests as soon as it is ready. One that runs does so from its turn on.
-bool Planner::is_awaited_by_balancer() const {
-  return std::ranges::any_of(works_, [](const HostWork& work) {
-    return work.host->concepts.balancer && !(work.is_agent_up && work.must_restart_agent);
+/// A balancer may not know it yet: one that runs and is changed sends it requests from its own turn on, which is later.
+StepKind Planner::check_of_new_manager(const HostWork& manager) const {
+  const bool is_known = std::ranges::any_of(works_, [&](const HostWork& work) {
+    const bool has_its_turn = work.is_agent_up && work.must_restart_agent;
+    return work.host->concepts.balancer && (!has_its_turn || work.facts->members.contains(manager.host->name));
   });
+  return is_known ? manager_check_ : StepKind::check_lone_manager;
 }
 
 void Planner::start_managers() {
-  const auto check = is_awaited_by_balancer() ? manager_check_ : StepKind::check_lone_manager;
   for (const auto* work :
        selected([](const HostWork& each) { return each.host->concepts.manager && !each.is_manager_up; })) {
     auto needs = databases_checked_;
     add_all(needs, agents_checked_);
     add_all(needs, managers_checked_);
     add(*work, unit_step(*work, StepKind::start_manager), needs);
-    managers_checked_.push_back(add(*work, check_step(*work, check), {}));
+    for (auto& check : manager_checks(*work, check_of_new_manager(*work)))
+      managers_checked_.push_back(add(*work, std::move(check), {}));
   }
 }
 
@@ -319,7 +334,8 @@ void Planner::change_one(HostWork& work) {
     next(unit_step(work, StepKind::restart_manager));
   else if (work.must_enable_manager)
     next(unit_step(work, StepKind::start_manager));
-  if (restarted.contains(std::string(manager_unit))) next(check_step(work, manager_check_));
+  if (restarted.contains(std::string(manager_unit)))
+    for (auto& check : manager_checks(work, manager_check_)) next(std::move(check));
   if (concepts.balancer && restarted.contains(std::string(agent_unit)))
     next(check_step(work, StepKind::check_balancer));
   if (!newest.empty()) block_ = {newest};
@@ -336,7 +352,7 @@ void Planner::check_new_ones() {
     if (is_interrupted(work)) continue;
     const auto kind = work.host->concepts.database ? StepKind::check_database : StepKind::check_agent;
     if (work.is_agent_new) add_all(block_, {add(work, check_step(work, kind), {})});
-    if (work.is_manager_new) add_all(block_, {add(work, check_step(work, manager_check_), {})});
+    if (work.is_manager_new) add_all(block_, {add(work, check_step(work, check_of_new_manager(work)), {})});
   }
 }
 

@@ -84,6 +84,21 @@ TEST(PlanHosts, a_new_manager_is_ready_by_itself_before_the_balancer_that_runs_i
   EXPECT_EQ(plan.steps.back().id, "lb1/balancer-check") << "which waits until every manager is up there";
 }
 
+// A run that was stopped half-way: the manager that came was started a moment ago, and the balancer was not told yet.
+TEST(PlanHosts, the_next_run_does_not_wait_for_a_balancer_that_it_has_not_told_yet) {
+  auto input = running(five(), with(ccm3));
+  const auto done = test::done_input(with(ccm3));
+  for (const auto* host : {"ccm3", "db1", "db2", "ccm1"}) {
+    input.facts[host] = done.facts.at(host);
+    input.facts[host].clock = 10000;
+    for (const auto& unit : {agent_unit, manager_unit}) input.facts[host].started[std::string(unit)] = 9990;
+  }
+  const auto plan = make_plan(input);
+  EXPECT_EQ(step_of(plan, "ccm3/manager-check").kind, StepKind::check_lone_manager);
+  EXPECT_EQ(step_of(plan, "ccm1/manager-check").kind, StepKind::check_manager) << "which the balancer knows";
+  EXPECT_TRUE(waits_for(plan, "ccm2/files", "ccm1/manager-check"));
+}
+
 TEST(PlanHosts, a_manager_that_was_down_is_awaited_by_a_balancer_that_knows_it) {
   auto input = test::done_input(five());
   input.facts["ccm2"].running_units.erase(std::string(manager_unit));

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "site/external_database.h"
 #include "site/growth.h"
 #include "site/host_work.h"
 #include "site/timer_change.h"
@@ -57,6 +58,8 @@ class Finder {
   void find_weak_paths();
   void find_warnings();
   void find_name();
+  void find_other_database();
+  void find_external_database();
   const PlanInput& input_;
   const Host& host_;
   const HostFacts& facts_;
@@ -191,6 +194,52 @@ void Finder::find_name() {
       !is_begun(input_));
 }
 
+/// Managers that are changed one after the other would write to two databases, and nobody has moved the data.
+void Finder::find_other_database() {
+  const auto& external = input_.site.database.external;
+  if (facts_.site_id.empty() || facts_.site_id != input_.manifest.site_id || facts_.members.empty()) return;
+  const auto wanted = external ? external->endpoint() : std::string();
+  if (facts_.endpoint == wanted) return;
+  const auto name = [](const std::string& endpoint) {
+    return endpoint.empty() ? std::string("the site's own database") : "the database " + endpoint;
+  };
+  const bool is_moved = !facts_.endpoint.empty() && !wanted.empty();
+  // Once its managers stand still, only a person knows whether it is the same data under another name.
+  if (is_moved && !facts_.running_units.contains(std::string(manager_unit))) return;
+  add(ProblemCode::other_database,
+      {fmt::format("this host uses {}, the site file has {}", name(facts_.endpoint), name(wanted)),
+       "nobody moves the data, and managers that are changed one after the other would write to both",
+       is_moved
+           ? fmt::format("see that the data is there, stop every manager (systemctl stop {}), then again", manager_unit)
+           : std::string("correct the site file; to move for good, dump the data, \"gemel destroy\", set the site "
+                         "up anew and restore it there")});
+}
+
+void Finder::find_external_database() {
+  const auto& external = input_.site.database.external;
+  if (!external || !host_.concepts.manager) return;
+  const auto endpoint = external->endpoint();
+  if (external->ca == system_ca_file && !facts_.files.contains(std::string(system_ca_file))) {
+    add(ProblemCode::no_authorities,
+        {fmt::format("{} is not there", system_ca_file), "the database's certificate is verified against it",
+         "apt-get install ca-certificates, or name the provider's authorities as \"ca\" in [database]"});
+  }
+  if (!facts_.unreached.empty()) {
+    add(ProblemCode::database_silent,
+        {fmt::format("the database {} is not reached: {}", endpoint, facts_.unreached),
+         "the managers keep everything there",
+         "see that it runs, that its name is known here, and that its network lets this host in (security groups, "
+         "packet filters); or correct \"endpoint\" in [database]"},
+        !is_begun(input_));
+  } else if (!facts_.login_refused.empty()) {
+    add(ProblemCode::database_refuses,
+        {fmt::format("the database {} does not take the managers' user: {}", endpoint, facts_.login_refused),
+         "no manager could work",
+         "correct \"endpoint\", \"ca\", \"user\", \"name\" or the password file in [database], or what the provider "
+         "has"});
+  }
+}
+
 void Finder::find() {
   if (facts_.system != supported_system) {
     add(ProblemCode::unsupported_system,
@@ -202,6 +251,8 @@ void Finder::find() {
                                   "two sites cannot share a host, and this state directory has other keys",
                                   "name that site's state directory with --state, or use a host that is free"});
   }
+  find_other_database();
+  find_external_database();
   find_servers();
   find_packages();
   find_paths();

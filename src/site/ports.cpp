@@ -65,6 +65,8 @@ std::string_view to_string(Party party) {
       return "balancer";
     case Party::voter:
       return "voter";
+    case Party::external:
+      return "external";
   }
   return "";
 }
@@ -81,12 +83,13 @@ std::string_view to_string(Protocol protocol) {
   return "";
 }
 
-bool is_inside(Party party) { return party != Party::users && party != Party::operators; }
+bool is_inside(Party party) { return party != Party::users && party != Party::operators && party != Party::external; }
 
 bool belongs_to(const Host& host, Party party) {
   switch (party) {
     case Party::users:
     case Party::operators:
+    case Party::external:
       return false;
     case Party::host:
       return true;
@@ -116,12 +119,17 @@ std::vector<PortRule> port_rules(const Site& site) {
   }
   matrix.add(manager, "https", balancer, tcp, ports.manager_https, "console and REST, and the balancer's checks");
   matrix.add(manager, "orchestrators", balancer, tcp, ports.manager_orchestrators, "the regions' orchestrators");
-  matrix.add(database, "postgres", manager, tcp, ports.postgres, "the managers' state");
-  matrix.add(database, "postgres", database, tcp, ports.postgres, "replication, rewind and copies");
-  matrix.add(database, "heartbeat", database, udp, ports.heartbeat, "heartbeats and permits");
-  matrix.add(voter, "etcd_client", voter, tcp, ports.etcd_client, "agents ask the store");
-  matrix.add(voter, "etcd_client", database, tcp, ports.etcd_client, "agents ask the store for the record");
-  matrix.add(voter, "etcd_peer", voter, tcp, ports.etcd_peer, "the store's members agree");
+  if (const auto& place = site.database.external) {
+    matrix.add(external, "postgres", manager, tcp, place->port,
+               fmt::format("the managers' state, at {}", place->endpoint()));
+  } else {
+    matrix.add(database, "postgres", manager, tcp, ports.postgres, "the managers' state");
+    matrix.add(database, "postgres", database, tcp, ports.postgres, "replication, rewind and copies");
+    matrix.add(database, "heartbeat", database, udp, ports.heartbeat, "heartbeats and permits");
+    matrix.add(voter, "etcd_client", voter, tcp, ports.etcd_client, "agents ask the store");
+    matrix.add(voter, "etcd_client", database, tcp, ports.etcd_client, "agents ask the store for the record");
+    matrix.add(voter, "etcd_peer", voter, tcp, ports.etcd_peer, "the store's members agree");
+  }
   matrix.add(host, "agent", host, tcp, ports.agent, "agents, managers and the command line ask agents");
   matrix.add(host, "ssh", operators, tcp, ssh_port, "set-up and operation by people");
   for (const auto party : {balancer, manager}) {

@@ -14,14 +14,15 @@ namespace gemel::site {
 
 /// One side of a rule. `users` are clients of the managed product and the regions' orchestrators; `operators` the
 /// people who look after the site. Neither has addresses that the site file knows. `host` is every host of the site.
-enum class Party : std::uint8_t { users, operators, host, manager, database, balancer, voter };
+/// `external` is the endpoint of an external database, spoken to and never speaking.
+enum class Party : std::uint8_t { users, operators, host, manager, database, balancer, voter, external };
 enum class Protocol : std::uint8_t { tcp, udp, icmp };  // icmp: echo requests, of both IP families
 
 std::string_view to_string(Party party);
 std::string_view to_string(Protocol protocol);
 /// True for parties that are hosts of the site.
 bool is_inside(Party party);
-/// True when `host` belongs to `party`; never for users and operators.
+/// True when `host` belongs to `party`; never for users, operators and an external database.
 bool belongs_to(const Host& host, Party party);
 
 struct PortRule {

@@ -59,6 +59,14 @@ std::string_view to_string(ProblemCode code) {
       return "old_postgres";
     case ProblemCode::host_left_out:
       return "host_left_out";
+    case ProblemCode::other_database:
+      return "other_database";
+    case ProblemCode::database_silent:
+      return "database_silent";
+    case ProblemCode::database_refuses:
+      return "database_refuses";
+    case ProblemCode::no_authorities:
+      return "no_authorities";
     case ProblemCode::timers_apart:
       return "timers_apart";
     case ProblemCode::no_copy_yet:

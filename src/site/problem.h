@@ -35,6 +35,10 @@ enum class ProblemCode : std::uint8_t {
   address_stuck,      // warning: the cloud would not let the address move to the host
   old_postgres,       // warning
   host_left_out,      // a host of the running site is not in the site file, or has another address there
+  other_database,     // the running managers use another database than the site file says
+  database_silent,    // nothing answers at the external database's endpoint; a warning once the site is begun
+  database_refuses,   // the external database does not let the managers in, or not make their tables
+  no_authorities,     // the system's trusted authorities are to be used, and are not there
   timers_apart,       // a running site would have two sets of timers under which two could serve
   no_copy_yet,        // a site that grows wants copies before it has them
   certificate_ends,   // warning: the operator's own certificate must be renewed

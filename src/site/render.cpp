@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "site/authorities.h"
 #include "site/certificates.h"
+#include "site/external_database.h"
 #include "site/host_files.h"
 #include "site/own_certificate.h"
 #include "site/secrets.h"
@@ -39,6 +40,7 @@ struct Context {
   ExchangeStage stage = ExchangeStage::none;
   std::optional<std::string> application_password;
   std::optional<OwnCertificate> own_certificate;
+  std::optional<ExternalDatabaseSecrets> external;
   unsigned certificates_issued = 0;
 };
 
@@ -112,6 +114,10 @@ Status make_next_heartbeat_key(const path& directory) {
 }
 
 Status provide_secret(Context& context, Secret secret) {
+  if (secret == Secret::application && context.external) {
+    context.secrets[secret] = context.external->password;  // stays in the operator's file
+    return {};
+  }
   const auto file = context.directory / "secrets" / file_name(secret);
   const bool is_heartbeat = secret == Secret::heartbeat;
   const auto found = read_if_there(file);
@@ -227,17 +233,27 @@ std::string address_text(const std::optional<FloatingAddress>& floating) {
   return floating ? fmt::format("{}/{}", floating->address, floating->prefix_length) : std::string("none");
 }
 
+std::string database_summary(const Site& site) {
+  const auto& database = site.database;
+  if (database.external) {
+    return fmt::format("Database                {} of user {} at {}, external\n", database.database_name,
+                       database.application_user, database.external->endpoint());
+  }
+  return fmt::format(
+      "Virtual address         {}\nVirtual address (IPv6)  {}\n"
+      "Database                {} of user {}, port {}\nCopies at least         {}\nSynchronous standbys    {}\n"
+      "Service side            {}\n",
+      address_text(site.vip), address_text(site.vip6), database.database_name, database.application_user,
+      site.ports.postgres, site.min_copies, site.is_standalone() ? 0 : site.sync_standbys,
+      site.service_targets.empty() ? std::string("not looked at") : join(site.service_targets, ", "));
+}
+
 std::string summary_of(const Context& context) {
   const auto& site = context.site;
   std::string text = fmt::format(
       "Site                    {}\nSite id                 {}\nMgmtserver DNS name     {}\n"
-      "Virtual address         {}\nVirtual address (IPv6)  {}\nNetworks                {}\n"
-      "Database                {} of user {}, port {}\nCopies at least         {}\nSynchronous standbys    {}\n"
-      "Service side            {}\n\n",
-      site.name, context.site_id, site.dns_name, address_text(site.vip), address_text(site.vip6),
-      join(site.subnets, ", "), site.database.database_name, site.database.application_user, site.ports.postgres,
-      site.min_copies, site.is_standalone() ? 0 : site.sync_standbys,
-      site.service_targets.empty() ? std::string("not looked at") : join(site.service_targets, ", "));
+      "Networks                {}\n{}\n",
+      site.name, context.site_id, site.dns_name, join(site.subnets, ", "), database_summary(site));
   text +=
       fmt::format("{:<20} {:<20} {:<16} {:<24} {:<8} {}\n", "Host", "Role", "Address", "IPv6 address", "Zone", "Voter");
   for (const auto& host : site.hosts) {
@@ -321,13 +337,22 @@ Result<Rendered> render(const Site& site, const path& directory,
     if (!read) return std::unexpected(read.error());
     own = *std::move(read);
   }
+  std::optional<ExternalDatabaseSecrets> external;
+  if (site.external_files) {
+    if (application_password)
+      return fail(ErrorCode::invalid, "the password of an external database is the one in its \"password_file\"");
+    auto read = read_external_database(*site.external_files, now);
+    if (!read) return std::unexpected(read.error());
+    external = *std::move(read);
+  }
   if (auto status = make_directories(directory); !status) return std::unexpected(status.error());
   const auto lock = DirectoryLock::take(directory);
   if (!lock) return std::unexpected(lock.error());
   const auto id = claim_directory(site, directory);
   if (!id) return std::unexpected(id.error());
   if (auto status = make_directory(directory, private_directory); !status) return std::unexpected(status.error());
-  Context context{site, directory, *id, {}, {}, ExchangeStage::none, application_password, std::move(own), 0};
+  Context context{site,           directory,           *id, {}, {}, ExchangeStage::none, application_password,
+                  std::move(own), std::move(external), 0};
   for (const auto* name : {"ca", "secrets"}) {
     if (auto status = make_directory(directory / name, private_directory); !status)
       return std::unexpected(status.error());
@@ -339,6 +364,8 @@ Result<Rendered> render(const Site& site, const path& directory,
   auto provided = ca.provide(site.name);
   if (!provided) return std::unexpected(provided.error());
   context.authorities = *std::move(provided);
+  // The managers believe the provider's; what the site's own would sign, nobody has.
+  if (context.external) context.authorities.at(Authority::db).trusted = context.external->authorities;
   for (const auto secret : secrets) {
     if (auto status = provide_secret(context, secret); !status) return std::unexpected(status.error());
   }

@@ -32,10 +32,11 @@ struct Rendered {
 /// Idempotent: existing authorities, secrets and certificates that still fit are kept; a certificate whose host got
 /// other addresses or that ends within 30 days is issued anew. Hosts no longer in the site stay where they are. Every
 /// file is written whole, with its final mode, before it gets its name; owners are left to who installs the tree.
-/// Where users look, the operator's own certificate takes the place of an issued one when the site has one; nothing is
-/// written when it is not sound. Blocks. Errors: `refused` = it, or an authority, cannot be used; `conflict` = the
-/// directory belongs to another site, holds other things, or is being rendered to; `corrupt` = an authority or secret
-/// in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
+/// Of an external database the managers get what the operator's files hold, in place of the authority and the password
+/// that would be made. Where users look, the operator's own certificate takes the place of an issued one when the site
+/// has one; nothing is written when it is not sound. Blocks. Errors: `refused` = it, or an authority, cannot be used;
+/// `conflict` = the directory belongs to another site, holds other things, or is being rendered to; `corrupt` = an
+/// authority or secret in it is damaged (nothing is overwritten); `denied`/`unavailable` = files.
 ///
 /// `application_password`: what a person chose for the managers' database user, see why_no_password(); it is kept like
 /// one that was made. `conflict` when the directory has another one already: changing it takes more than a file.

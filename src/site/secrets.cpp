@@ -107,4 +107,15 @@ std::string why_no_password(const std::string& text) {
   return {};
 }
 
+std::string why_no_foreign_password(const std::string& text) {
+  if (text.empty()) return "it is empty; put the password there, one line";
+  const auto is_control = [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; };
+  if (std::ranges::any_of(text, is_control))
+    return "more than one line, or control characters; put the password there, and nothing else";
+  if (text.front() == ' ' || text.back() == ' ')
+    return "the password begins or ends with a blank, which programs leave out; have the provider set another";
+  if (is_made_of_defaults(text)) return "that is a known default password; have the provider set another";
+  return {};
+}
+
 }  // namespace gemel::site

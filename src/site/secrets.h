@@ -22,4 +22,8 @@ bool is_key(const std::string& text);
 /// repeated or with digits after them, never are. Pure.
 std::string why_no_password(const std::string& text);
 
+/// The same for a password that somebody else's database has: it is taken as it is, if it fits one line and is no known
+/// default. Pure.
+std::string why_no_foreign_password(const std::string& text);
+
 }  // namespace gemel::site

@@ -43,8 +43,11 @@ struct Way {
 constexpr std::string_view address_way =
     "\"gemel convert\" gives a standalone site its floating address; otherwise \"gemel destroy\" and \"gemel apply\" "
     "make a new site";
+constexpr std::string_view external_way =
+    "change it in the site file (or what its file holds), then \"gemel apply\" brings it to the managers one after the "
+    "other";
 /// What to do instead; the first that fits.
-constexpr std::array<Way, 12> ways{{
+constexpr std::array<Way, 15> ways{{
     {"site.name", "a site of another name is another site: \"gemel destroy\", then \"gemel apply\""},
     {"site.id", "a site of another id is another site: \"gemel destroy\", then \"gemel apply\""},
     {"host.",
@@ -56,6 +59,11 @@ constexpr std::array<Way, 12> ways{{
     {"network.address_provider", address_way},
     {"aws.", address_way},
     {"openstack.", address_way},
+    {"database.endpoint",
+     "stop every manager first, so that no two databases are written to; then change it in the site file and \"gemel "
+     "apply\""},
+    {"database.ca", external_way},
+    {"database.password_file", external_way},
     {"database.", "the database was made with it; \"gemel rotate password\" changes its user's password"},
     {"timers.",
      "a running site gets other timers in two runs of \"gemel apply\", which says them: see docs/handbook/timers.md"},

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "site/address_keys.h"
+#include "site/external_database.h"
 #include "site/network_address.h"
 #include "site/role_table.h"
 #include "site/site_checks.h"
@@ -93,6 +94,10 @@ void read_database_section(TomlReader& reader, const TableView& root, Draft& dra
   reader.refuse_unknown_keys(*view, keys_of_section("database"));
   draft.user = read(reader, *view, "user", Need::optional);
   draft.database = read(reader, *view, "name", Need::optional);
+  draft.has_endpoint = view->table->contains("endpoint");
+  draft.endpoint = read(reader, *view, "endpoint", Need::optional);
+  draft.ca = read(reader, *view, "ca", Need::optional);
+  draft.password_file = read(reader, *view, "password_file", Need::optional);
   draft.program_directory = read(reader, *view, "program_directory", Need::optional);
   const auto least = reader.integer(*view, "min_copies", copies_range, Need::optional);
   if (least) copies.least = static_cast<unsigned>(*least);
@@ -232,6 +237,17 @@ std::optional<OwnCertificateFiles> own_certificate(const Draft& draft, const std
 }
 
 /// Pre: the draft has no mistake.
+void add_external_database(const Draft& draft, const std::filesystem::path& directory, Site& site) {
+  if (!draft.is_external()) return;
+  const auto place = [&](const Located& value) {
+    return value.is_present() ? (directory / value.text).lexically_normal() : std::filesystem::path();
+  };
+  site.external_files = ExternalDatabaseFiles{place(draft.ca), place(draft.password_file)};
+  site.database.external = parse_endpoint(draft.endpoint.text);
+  site.database.external->ca = draft.ca.is_present() ? external_ca_file : system_ca_file;
+}
+
+/// Pre: the draft has no mistake.
 Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies) {
   Site site;
   site.name = draft.name.text;
@@ -256,11 +272,11 @@ Site to_site(const Draft& draft, core::Timers timers, Ports ports, Copies copies
     site.hosts.push_back({entry.name.text, entry.role.text, role->concepts, entry.address.text, entry.address6.text,
                           entry.zone.text, entry.vip.text});
   }
-  assign_voters(site.hosts);
+  if (!draft.is_external()) assign_voters(site.hosts);  // without a store nobody votes
   site.is_direct = std::ranges::none_of(site.hosts, [](const Host& host) { return host.concepts.balancer; });
   for (const auto& target : draft.service_targets.value_or(std::vector<Located>{}))
     site.service_targets.push_back(target.text);
-  if (!draft.service_targets) site.service_targets = service_side(site.hosts);
+  if (!draft.service_targets && !draft.is_external()) site.service_targets = service_side(site.hosts);
   return site;
 }
 
@@ -291,16 +307,21 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
     read_ports(reader, root, ports);
     check_ports(reader, root, ports, compact);
     check_names(reader, draft);
+    check_external_database(reader, root, draft);
     check_addresses(reader, draft);
-    check_address_provider(reader, draft);
-    check_service_targets(reader, draft);
+    if (!draft.is_external()) {
+      check_address_provider(reader, draft);
+      check_service_targets(reader, draft);
+    }
     if (has_hosts) {
       check_roles(reader, draft);
-      check_copies(reader, root, draft, copies);
+      if (!draft.is_external()) check_copies(reader, root, draft, copies);
     }
     if (!reader.has_mistakes()) {
       outcome.site = to_site(draft, timers, ports, copies);
-      outcome.site->own_certificate = own_certificate(draft, std::filesystem::path(filename).parent_path());
+      const auto directory = std::filesystem::path(filename).parent_path();
+      outcome.site->own_certificate = own_certificate(draft, directory);
+      add_external_database(draft, directory, *outcome.site);
     }
   }
   outcome.mistakes = reader.take_mistakes();
@@ -310,6 +331,11 @@ SiteOrMistakes parse_site(const std::string& text, const std::string& filename) 
 
 bool Site::is_standalone() const {
   return std::ranges::count_if(hosts, [](const Host& host) { return host.concepts.database; }) == 1;
+}
+
+bool Site::is_highly_available() const {
+  const auto managers = std::ranges::count_if(hosts, [](const Host& host) { return host.concepts.manager; });
+  return managers > 1 && !is_standalone();
 }
 
 HostConfig host_config(const Site& site, const std::string& site_id, const Host& host) {

@@ -19,6 +19,14 @@ struct OwnCertificateFiles {
   bool operator==(const OwnCertificateFiles&) const = default;
 };
 
+/// Files with what the operator knows of an external database; paths relative to the site file are joined to its
+/// directory.
+struct ExternalDatabaseFiles {
+  std::filesystem::path ca;        // PEM; empty: the manager hosts trust what their systems trust
+  std::filesystem::path password;  // one line, readable by its owner alone
+  bool operator==(const ExternalDatabaseFiles&) const = default;
+};
+
 /// A site without a mistake. Immutable by convention; `hosts` carry their concepts, voters included.
 struct Site {
   std::string name;
@@ -39,11 +47,14 @@ struct Site {
   std::vector<std::string> service_targets;  // default: the addresses of the managers and balancers
   Ports ports;
   bool is_direct = false;  // users come to the managers themselves: there is no balancer, or their way to it is not yet
-  std::optional<OwnCertificateFiles> own_certificate;  // not looked at yet; empty: the site's web authority makes one
+  std::optional<OwnCertificateFiles> own_certificate;   // not looked at yet; empty: the site's web authority makes one
+  std::optional<ExternalDatabaseFiles> external_files;  // with database.external, and only then; likewise
   std::vector<Host> hosts;
 
   /// One database host: nobody takes over, there is no virtual address.
   [[nodiscard]] bool is_standalone() const;
+  /// Several managers, and a database that fails over: the site's own, or an external one, whose provider sees to that.
+  [[nodiscard]] bool is_highly_available() const;
 };
 
 /// Exactly one of `site` and `mistakes` holds something; warnings may accompany both.

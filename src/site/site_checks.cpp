@@ -30,15 +30,6 @@ bool is_label(std::string_view label) {
          });
 }
 
-/// Dotted labels; the last one not all digits, which would read as an address.
-bool is_dns_name(const std::string& text) {
-  if (text.size() > longest_dns_name) return false;
-  const auto labels = split(text, '.');
-  const auto is_digit = [](char letter) { return letter >= '0' && letter <= '9'; };
-  return std::all_of(labels.begin(), labels.end(), is_label) &&
-         !std::all_of(labels.back().begin(), labels.back().end(), is_digit);
-}
-
 /// What needs no quoting in SQL, in a connection string or in a file of PostgreSQL.
 bool is_identifier(const std::string& text) {
   const auto is_fine = [](char letter) {
@@ -283,7 +274,8 @@ void check_role_counts(TomlReader& reader, const Draft& draft, bool names_are_so
       }
     }
     // A misspelt role is one mistake, not two: which one is missing can be told only when all names are known.
-    if (count < role.at_least && names_are_sound && !reader.is_partial()) {
+    const unsigned at_least = draft.is_external() && role.concepts.database ? 0 : role.at_least;
+    if (count < at_least && names_are_sound && !reader.is_partial()) {
       reader.mistake(MistakeCode::missing_role, draft.hosts_position,
                      fmt::format("no host has the role {}: {}.", role.name, role.missing));
     }
@@ -333,6 +325,7 @@ void check_standalone(TomlReader& reader, const Draft& draft) {
   if (has_one_host || reader.is_partial()) return;
   for (const auto& role : roles()) {
     if (!role.is_standalone() || role.name == role_one_host || counts[std::string(role.name)] > 0) continue;
+    if (draft.is_external() && role.concepts.database) continue;
     reader.mistake(MistakeCode::missing_role, draft.hosts_position,
                    fmt::format("no host has the role {}: {}.", role.name, role.missing));
   }
@@ -394,6 +387,14 @@ bool is_standalone(const Draft& draft) {
          });
 }
 
+bool is_dns_name(const std::string& text) {
+  if (text.size() > longest_dns_name) return false;
+  const auto labels = split(text, '.');
+  const auto is_digit = [](char letter) { return letter >= '0' && letter <= '9'; };
+  return std::all_of(labels.begin(), labels.end(), is_label) &&
+         !std::all_of(labels.back().begin(), labels.back().end(), is_digit);
+}
+
 bool is_host_name(const std::string& text) { return text.size() <= longest_host_name && is_dns_name(text); }
 
 void check_names(TomlReader& reader, const Draft& draft) {
@@ -431,6 +432,7 @@ void check_addresses(TomlReader& reader, const Draft& draft) {
   for (const auto& host : draft.hosts) check_host_address(reader, host, host.vip, Family::any, subnets, owners);
   check_vip(reader, draft.vip, Family::any, subnets, owners, draft.address.is_routed() || is_translated);
   check_vip(reader, draft.vip6, Family::v6, subnets, owners, draft.address.is_routed());
+  if (draft.is_external()) return;  // check_external_database() has looked at them
   if (is_standalone(draft)) {
     refuse_vip_of_standalone(reader, draft);
   } else if (!draft.vip.is_present() && !draft.vip6.is_present() && !reader.is_partial()) {
@@ -467,6 +469,7 @@ void check_service_targets(TomlReader& reader, const Draft& draft) {
 
 void check_roles(TomlReader& reader, const Draft& draft) {
   const bool names_are_sound = check_role_names(reader, draft);
+  if (draft.is_external() && refuse_database_roles(reader, draft)) return;
   const auto is_all = [](const DraftHost& host) { return host.role.text == role_all; };
   if (std::any_of(draft.hosts.begin(), draft.hosts.end(), is_all)) {
     check_compact(reader, draft);

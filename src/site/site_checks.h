@@ -42,6 +42,9 @@ struct Draft {
   std::vector<Located> client_addresses;
   Located user;
   Located database;
+  Located endpoint;
+  Located ca;
+  Located password_file;
   Located program_directory;
   Located certificate;
   Located certificate_key;
@@ -51,6 +54,9 @@ struct Draft {
   std::vector<DraftHost> hosts;
   toml::source_position network_position{1, 1};
   toml::source_position hosts_position{1, 1};
+  bool has_endpoint = false;  // the key is there, sound or not
+  /// The database is somebody else's.
+  [[nodiscard]] bool is_external() const { return has_endpoint; }
 };
 
 void check_names(TomlReader& reader, const Draft& draft);
@@ -63,9 +69,16 @@ void check_address_provider(TomlReader& reader, const Draft& draft);
 /// The addresses that stand for the clients' side. After check_addresses().
 void check_service_targets(TomlReader& reader, const Draft& draft);
 
+/// The keys of an external database, and what has no meaning beside them. Before check_addresses().
+void check_external_database(TomlReader& reader, const TableView& root, const Draft& draft);
+/// Roles with a database beside an external one; true when there was any.
+bool refuse_database_roles(TomlReader& reader, const Draft& draft);
+
 /// Its roles are those of a site that is not highly available, and of no other.
 bool is_standalone(const Draft& draft);
 
+/// Dotted labels, at most 253 letters (RFC 1123); the last one not all digits, which would read as an address.
+bool is_dns_name(const std::string& text);
 /// RFC 1123 host name of at most 63 letters, so that it fits a certificate's common name.
 bool is_host_name(const std::string& text);
 

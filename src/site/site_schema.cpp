@@ -140,11 +140,21 @@ constexpr std::array host_keys{
               R"("10.0.0.121")", [](std::string_view) { return words_of("the host has the floating address itself"); }},
 };
 
+Standard own_database(std::string_view) { return words_of("the site's own database hosts"); }
 constexpr std::array database_keys{
     SchemaKey{"user", text, "", false, "the managers' user; its password is made, never written here", "",
               [](std::string_view) { return value_of(DatabaseSettings{}.application_user); }},
     SchemaKey{"name", text, "", false, "the database's name", "",
               [](std::string_view) { return value_of(DatabaseSettings{}.database_name); }},
+    SchemaKey{"endpoint", text, "", false,
+              "HOST:PORT of a PostgreSQL that somebody else runs, in place of database hosts; it needs password_file",
+              R"("db.example.org:5432")", own_database},
+    SchemaKey{
+        "ca", text, "", false, "with endpoint: PEM file of the authorities that its certificate is verified against",
+        R"("provider-ca.pem")", [](std::string_view) { return words_of("those that the managers' systems trust"); }},
+    SchemaKey{"password_file", text, "", false,
+              "with endpoint: file with the password of the managers' user, as the provider has it; one line, mode 600",
+              R"("database.password")", [](std::string_view) { return words_of("the site makes the password"); }},
     SchemaKey{"program_directory", text, "", false, "where PostgreSQL's programs are on the database hosts", "",
               [](std::string_view) { return value_of(DatabaseSettings{}.program_directory.string()); }},
     copies("min_copies",

@@ -67,6 +67,21 @@ std::vector<Line> with_vip_of_hosts(std::vector<Line> lines) {
   return lines;
 }
 
+/// Without the hosts that are a database.
+std::vector<Line> without_databases(std::vector<Line> lines) {
+  std::vector<Line> kept;
+  for (std::size_t at = 0; at < lines.size();) {
+    auto end = at + 1;
+    while (end < lines.size() && !lines[end].text.starts_with('[')) ++end;
+    const auto is_database =
+        std::any_of(lines.begin() + static_cast<std::ptrdiff_t>(at), lines.begin() + static_cast<std::ptrdiff_t>(end),
+                    [](const Line& line) { return line.text.contains("\"MGMTPOSTGRES"); });
+    for (; at < end; ++at)
+      if (!is_database) kept.push_back(lines[at]);
+  }
+  return kept;
+}
+
 /// Sites that together have every key, each sound.
 std::map<std::string, std::vector<Line>> sites() {
   const auto provider = [](std::string_view name) {
@@ -78,17 +93,25 @@ std::map<std::string, std::vector<Line>> sites() {
     values["network.vip"] = "\"192.0.2.9\"";
     return values;
   };
+  const auto own = [](std::set<std::string> left_out, const std::map<KeyName, std::string>& values = {}) {
+    for (const auto* key : {"endpoint", "ca", "password_file"}) left_out.insert(std::string("database.") + key);
+    return complete_sample(left_out, values);
+  };
   return {
-      {"announcements", complete_sample({"aws", "openstack", "network.address_command", "host.vip"})},
-      {"command", complete_sample({"aws", "openstack", "host.vip"}, provider("command"))},
+      {"announcements", own({"aws", "openstack", "network.address_command", "host.vip"})},
+      {"command", own({"aws", "openstack", "host.vip"}, provider("command"))},
       {"aws, routes",
-       complete_sample({"openstack", "network.address_command", "host.vip", "aws.elastic_ip", "network.vip6"},
-                       far("aws"))},
+       own({"openstack", "network.address_command", "host.vip", "aws.elastic_ip", "network.vip6"}, far("aws"))},
       {"aws, translated",
-       with_vip_of_hosts(complete_sample(
-           {"openstack", "network.address_command", "host.vip", "aws.route_tables", "network.vip6"}, far("aws")))},
-      {"openstack", with_vip_of_hosts(complete_sample({"aws", "network.address_command", "host.vip", "network.vip6"},
-                                                      far("openstack")))},
+       with_vip_of_hosts(
+           own({"openstack", "network.address_command", "host.vip", "aws.route_tables", "network.vip6"}, far("aws")))},
+      {"openstack",
+       with_vip_of_hosts(own({"aws", "network.address_command", "host.vip", "network.vip6"}, far("openstack")))},
+      {"external",
+       without_databases(complete_sample({"aws", "openstack", "network.vip", "network.vip6", "network.address_provider",
+                                          "network.address_command", "network.service_targets",
+                                          "network.client_addresses", "host.vip", "database.program_directory",
+                                          "database.min_copies", "database.sync_standbys", "ports.postgres"}))},
   };
 }
 

@@ -46,6 +46,25 @@ inline std::string standalone_site() {
 
 inline std::string one_host_site() { return head_of_standalone() + host("ccm", "CCM", "11"); }
 
+/// Three hosts, and a database of somebody else.
+inline const std::string external_head = R"([site]
+name = "lab"
+dns_name = "mgmt.lab.test"
+
+[network]
+subnets = ["10.77.0.0/24", "fd77::/64"]
+
+[database]
+endpoint = "db.example.org:5433"
+ca = "provider-ca.pem"
+password_file = "database.password"
+)";
+
+inline std::string external_site() {
+  return external_head + host("ccm1", "CCM_SA_PRIMARY", "11") + host("ccm2", "CCM_SA_SECONDARY", "12", "b") +
+         host("lb1", "CCM_LB", "31");
+}
+
 inline std::string compact_site() {
   return head + host("one", "ALL", "1") + host("two", "ALL", "2", "b") + host("three", "ALL", "3", "c");
 }

@@ -319,6 +319,9 @@ TEST(Form, a_site_that_it_cannot_describe_is_not_changed_silently) {
                     site::test::host("db2", "MGMTPOSTGRES_SLAVE", "22") + site::test::host("lb1", "CCM_LB", "31");
   EXPECT_EQ(answers_of_site(text, "site.toml").mistakes.size(), 1U);
   EXPECT_FALSE(answers_of_site("[site]\n", "site.toml").mistakes.empty());
+  const auto external = answers_of_site(site::test::external_site(), "site.toml").mistakes;
+  ASSERT_EQ(external.size(), 1U);
+  EXPECT_THAT(external[0].text, HasSubstr("sites with an external database: edit the file"));
 }
 
 TEST(Summary, names_the_kind_of_site_in_words) {

@@ -181,6 +181,13 @@ SiteText write_site(const Answers& answers) {
 AnswersOrMistakes answers_of_site(const std::string& text, const std::string& filename) {
   auto parsed = site::parse_site(text, filename);
   if (!parsed.site) return {{}, std::move(parsed.mistakes)};
+  if (parsed.site->database.external) {
+    return {
+        {},
+        {{filename, 1, 1, site::MistakeCode::external_database,
+          "the wizard does not know sites with an external database: edit the file, then \"gemel plan\" and \"gemel "
+          "apply\"."}}};
+  }
   auto answers = answers_of(*parsed.site);
   answers.kept = kept_keys(text, filename);
   if (const auto profile = answers.kept.extract("timers.profile"); !profile.empty())

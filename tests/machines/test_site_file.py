@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from certificates import Authority
 from lab_driver import ROOT, program
 
 GOOD = (ROOT / "lab" / "site.toml").read_text()
@@ -103,3 +104,66 @@ def test_each_mistake_is_refused_with_its_reason(tmp_path, old, new, words):
 def test_binary_rubbish_and_an_empty_file_are_refused(tmp_path):
     for text in ("", "\x00\x01\x02", "[[host]]\n" * 2000, "a" * 100_000):
         assert render(tmp_path, text).returncode == 2
+
+
+EXTERNAL = """[site]
+name = "lab"
+dns_name = "mgmt.lab.test"
+[network]
+subnets = ["10.77.0.0/24"]
+[database]
+endpoint = "db.lab.test:5432"
+ca = "provider/root.crt"
+password_file = "database.password"
+[[host]]
+name = "ccm1"
+role = "CCM_SA_PRIMARY"
+address = "10.77.0.11"
+[[host]]
+name = "ccm2"
+role = "CCM_SA_SECONDARY"
+address = "10.77.0.12"
+[[host]]
+name = "lb1"
+role = "CCM_LB"
+address = "10.77.0.31"
+"""
+SECRET = "it's a pass:word of the provider"
+
+
+@pytest.fixture
+def external(tmp_path):
+    """The folder of a site file with an external database."""
+    Authority(tmp_path / "provider")
+    (tmp_path / "database.password").touch(0o600)
+    (tmp_path / "database.password").write_text(SECRET + "\n")
+    (tmp_path / "site.toml").write_text(EXTERNAL)
+    return tmp_path
+
+
+def test_an_external_database_is_rendered_for_the_managers_alone(external):
+    result = render(external, EXTERNAL)
+    assert result.returncode == 0, result.stderr
+    with_it = {path.relative_to(external / "out").parts[0] for path in (external / "out").rglob("*")
+               if path.is_file() and SECRET in path.read_text(errors="replace")}
+    assert with_it == {"ccm1", "ccm2"}
+    assert (external / "out/ccm1/etc/gemel/pki/db-ca.crt").read_text() == (external / "provider/root.crt").read_text()
+    assert SECRET not in result.stdout + result.stderr
+
+
+def test_a_password_that_others_can_read_is_refused(external):
+    (external / "database.password").chmod(0o644)
+    result = render(external, EXTERNAL)
+    assert result.returncode == 3 and "chmod 600" in result.stderr, result.stderr
+    assert not (external / "out").exists()
+
+
+@pytest.mark.parametrize("words, code, says", [
+    (["rotate", "password"], 3, "give 'cliqr' its new password at the provider"),
+    (["rotate", "heartbeat-key"], 3, "there are no heartbeats"),
+    (["convert"], 3, "there is none to convert"),
+])
+def test_what_has_no_object_with_an_external_database_is_refused(external, words, code, says):
+    result = subprocess.run(["unshare", "--net", str(program("gemel")), *words, str(external / "site.toml"), "--yes",
+                             f"--state={external}/state"], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == code and says in result.stderr, result.stdout + result.stderr
