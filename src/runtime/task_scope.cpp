@@ -75,7 +75,11 @@ struct TaskScope::State : std::enable_shared_from_this<TaskScope::State> {
 
   void ended(std::list<RunningTask>::iterator task, const std::exception_ptr& error) {
     if (error && !(task->is_cancelled && is_abort(error))) die_of_exception(name + "/" + task->name, error);
-    tasks.erase(task);
+    // A cancellation that came from outside the loop waits in its queue and points to the signal: this stands behind
+    // it.
+    const auto over = std::make_shared<std::list<RunningTask>>();
+    over->splice(over->begin(), tasks, task);
+    asio::post(executor, [over] {});
     if (tasks.empty()) empty.cancel();
   }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <stdexcept>
 #include <thread>
 
@@ -84,6 +85,28 @@ Task<void> spawn_after_stop(TaskScope* scope, Trace* trace) {
   co_await scope->stop(hours(1));
   scope->spawn("too late", tick_for_ever(trace));
   EXPECT_EQ(scope->size(), 0U);
+}
+
+Task<void> note_and_end(bool* is_done) {
+  *is_done = true;
+  co_return;
+}
+
+// Who cancels from outside the loop leaves the cancellation in the loop's queue, where it may stand behind the task's
+// end.
+TEST(TaskScope, may_be_cancelled_from_outside_when_a_task_has_just_ended) {
+  boost::asio::io_context loop;
+  for (int handlers = 1; handlers < 6; ++handlers) {
+    TaskScope each(loop.get_executor(), "each");
+    bool is_done = false;
+    each.spawn("ends", note_and_end(&is_done));
+    for (int i = 0; i < handlers; ++i) loop.run_one();
+    each.cancel();
+    loop.restart();
+    loop.run();
+    loop.restart();
+    EXPECT_EQ(each.size(), 0U);
+  }
 }
 
 TEST(TaskScope, drops_a_task_after_stop) {

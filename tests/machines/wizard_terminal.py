@@ -210,7 +210,14 @@ class Terminal:
         return int(self.result.read_text())
 
     def close(self) -> None:
-        subprocess.run(["tmux", "-S", str(self.socket), "kill-server"], capture_output=True, check=False, timeout=30)
+        """Until the server is gone: the next one of the same folder would be told to go as well."""
+        tmux = ["tmux", "-S", str(self.socket)]
+        subprocess.run([*tmux, "kill-server"], capture_output=True, check=False, timeout=30)
+        end = time.monotonic() + 10
+        while subprocess.run([*tmux, "has-session"], capture_output=True, check=False, timeout=30).returncode == 0:
+            assert time.monotonic() < end, "tmux does not end"
+            time.sleep(0.05)
+        self.socket.unlink(missing_ok=True)
 
     def __enter__(self):
         return self
